@@ -1,0 +1,407 @@
+//! Numbers in text, as Redis 7.2 reads and writes them.
+//!
+//! Replies, encodings and error cases depend on these rules, so none of them may be "improved":
+//!
+//! 1. An integer is canonical: no sign but a leading minus, no leading zeros, no spaces, no `-0`.
+//! 2. A double is what C's `strtod` takes, whole text, without leading space: also hexadecimal and `inf`; not NaN, not
+//!    what overflows, not what underflows to zero.
+//! 3. A double is written as an integer if it is one of magnitude up to 2^62, otherwise with about the fewest digits that
+//!    read back the same (see `shortest`), in positional notation while that is short (see `push_decimal`).
+
+use super::shortest;
+
+/// The integer whose canonical text this is (rule 1).
+#[inline]
+pub fn parse_i64(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
+    }
+    let magnitude = digits.iter().try_fold(0_u64, |value, digit| {
+        // Nineteen digits stay below 2^64.
+        digit.is_ascii_digit().then(|| value * 10 + u64::from(digit - b'0'))
+    })?;
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+}
+
+/// An unsigned integer as Redis takes it in stream identifiers and counts: canonical, or else whatever C's `strtoull`
+/// takes: leading spaces, zeros, `+`, and `-` before anything not canonical, which wraps around.
+pub fn parse_u64(text: &[u8]) -> Option<u64> {
+    if let Some(value) = parse_i64(text) {
+        return u64::try_from(value).ok();
+    }
+    let (negative, digits) = split_sign(text.trim_ascii_start());
+    if digits.is_empty() {
+        return None;
+    }
+    let magnitude = digits.iter().try_fold(0_u64, |value, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    })?;
+    Some(if negative { magnitude.wrapping_neg() } else { magnitude })
+}
+
+/// The double that a text stands for (rule 2).
+pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    let (negative, magnitude) = split_sign(text);
+    let value = match magnitude {
+        [b'0', b'x' | b'X', digits @ ..] => parse_hexadecimal(digits)?,
+        [b'0'..=b'9' | b'.', ..] => parse_decimal(magnitude)?,
+        _ if is_infinity(magnitude) => f64::INFINITY,
+        _ => return None,
+    };
+    Some(if negative { -value } else { value })
+}
+
+/// The text that Redis 7.2 sends for a double (rule 3).
+pub fn format_f64(value: f64) -> String {
+    let is_integer = value.abs() <= INTEGER_TEXT_MAX && value.fract() == 0.0 && value != 0.0;
+    if is_integer { (value as i64).to_string() } else { format_f64_by_digits(value) }
+}
+
+/// As [`format_f64`], but integers are not set apart: a long row of zeros at their end becomes an exponent. DEBUG DIGEST is
+/// computed from this.
+pub fn format_f64_by_digits(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    if value == 0.0 {
+        return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
+    }
+    let mut text = String::with_capacity(25);
+    if value < 0.0 {
+        text.push('-');
+    }
+    let (digits, exponent) = shortest::digits(value.abs());
+    push_decimal(&mut text, &digits, exponent);
+    text
+}
+
+/// The text of C's `%.17g`: up to 17 digits, whether the double needs them or not.
+pub fn format_f64_17(value: f64) -> String {
+    const DIGITS: i32 = 17;
+    if !value.is_finite() {
+        return format_f64(value);
+    }
+    let scientific = format!("{value:.*e}", DIGITS as usize - 1);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..DIGITS).contains(&exponent) {
+        let text = format!("{value:.*}", (DIGITS - 1 - exponent) as usize);
+        return without_final_zeros(&text).to_owned();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", without_final_zeros(mantissa), exponent.unsigned_abs())
+}
+
+/// Calls `action` with the decimal text of `value`.
+#[inline]
+pub fn with_integer_text<R>(value: i64, action: impl FnOnce(&[u8]) -> R) -> R {
+    action(itoa::Buffer::new().format(value).as_bytes())
+}
+
+/// Appends the decimal text of `value`.
+#[inline]
+pub fn push_integer(target: &mut Vec<u8>, value: i64) {
+    with_integer_text(value, |text| target.extend_from_slice(text));
+}
+
+/// Up to here (2^62) an integral double is written through the integer path.
+const INTEGER_TEXT_MAX: f64 = 4_611_686_018_427_387_904.0;
+
+fn parse_decimal(text: &[u8]) -> Option<f64> {
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next()?;
+    let underflow = value == 0.0 && mantissa.iter().any(|byte| matches!(byte, b'1'..=b'9'));
+    (value.is_finite() && !underflow).then_some(value)
+}
+
+/// Without the zeros that end a fraction, and without its point if nothing is left.
+fn without_final_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
+    let (mantissa, exponent) = scan_hexadecimal(text)?;
+    let value = scale(mantissa, exponent);
+    (value.is_finite() && (value != 0.0 || mantissa == 0)).then_some(value)
+}
+
+/// Whether a text begins with a minus, and what follows its sign.
+pub(super) fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    }
+}
+
+/// Whether this is a name of infinity.
+pub(super) fn is_infinity(text: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(b"inf") || text.eq_ignore_ascii_case(b"infinity")
+}
+
+/// Reads what follows `0x`: hexadecimal digits with at most one point, then optionally `p` and a binary exponent. The
+/// answer is a mantissa and its exponent; digits that do not fit are kept as a set last bit.
+pub(super) fn scan_hexadecimal(text: &[u8]) -> Option<(u128, i64)> {
+    let exponent_at = text.iter().position(|byte| matches!(byte, b'p' | b'P'));
+    let (digits, mut exponent) = match exponent_at {
+        Some(at) => (&text[..at], parse_exponent(&text[at + 1..])?),
+        None => (text, 0),
+    };
+    let (mut mantissa, mut sticky, mut seen_digit, mut seen_point) = (0_u128, false, false, false);
+    for &byte in digits {
+        if byte == b'.' && !seen_point {
+            seen_point = true;
+            continue;
+        }
+        let digit = char::from(byte).to_digit(16)?;
+        seen_digit = true;
+        if mantissa >> 124 == 0 {
+            mantissa = mantissa << 4 | u128::from(digit);
+            exponent -= if seen_point { 4 } else { 0 };
+        } else {
+            sticky |= digit != 0;
+            exponent += if seen_point { 0 } else { 4 };
+        }
+    }
+    seen_digit.then_some((mantissa | u128::from(sticky), exponent))
+}
+
+/// A signed decimal exponent, held within what can still matter.
+pub(super) fn parse_exponent(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = split_sign(text);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let magnitude = digits.iter().fold(0_i64, |value, digit| {
+        value.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(1 << 40)
+    });
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+/// `mantissa * 2^exponent`, rounded once, to nearest, ties to even.
+fn scale(mantissa: u128, exponent: i64) -> f64 {
+    if mantissa == 0 {
+        return 0.0;
+    }
+    let top = exponent + i64::from(mantissa.ilog2());
+    if top > 1023 {
+        return f64::INFINITY;
+    }
+    // The weight of the last bit the result can hold: 52 below the top, but never below the subnormal limit.
+    let last = (top - 52).max(-1074);
+    let rounded = round_shift(mantissa, last - exponent, false);
+    let power = |exponent: i64| f64::from_bits(((exponent + 1023) as u64) << 52);
+    // Two exact factors, because a subnormal weight is no normal power of two.
+    let half = last / 2;
+    rounded as f64 * power(half) * power(last - half)
+}
+
+/// `mantissa / 2^shift` to nearest, ties to even; `sticky` says that the true mantissa lies a little above. A negative
+/// shift is exact and must fit.
+pub(super) fn round_shift(mantissa: u128, shift: i64, sticky: bool) -> u128 {
+    match shift {
+        ..=0 => mantissa << -shift,
+        1..=127 => {
+            let (quotient, rest, half) = (mantissa >> shift, mantissa & ((1 << shift) - 1), 1 << (shift - 1));
+            let up = rest > half || (rest == half && (sticky || quotient & 1 == 1));
+            quotient + u128::from(up)
+        }
+        // Half of the weight is 2^127.
+        128 => u128::from(mantissa > 1 << 127 || (mantissa == 1 << 127 && sticky)),
+        _ => 0,
+    }
+}
+
+/// Redis's choice of notation for `digits * 10^exponent`: positional while at most 6 zeros have to be added behind the
+/// digits, or while the point falls inside or not far before them; otherwise scientific, exponent unpadded.
+fn push_decimal(text: &mut String, digits: &[u8], exponent: i32) {
+    let count = digits.len() as i32;
+    let scientific = exponent + count - 1;
+    let digits = digits.iter().map(|&digit| char::from(digit));
+    let zeros = |count: i32| std::iter::repeat_n('0', count.max(0) as usize);
+    if exponent >= 0 && scientific < count + 7 {
+        text.extend(digits.chain(zeros(exponent)));
+    } else if exponent < 0 && (exponent > -7 || scientific.abs() < 4) {
+        let whole = count + exponent;
+        if whole <= 0 {
+            text.push_str("0.");
+            text.extend(zeros(-whole).chain(digits));
+        } else {
+            text.extend(digits.clone().take(whole as usize).chain(['.']));
+            text.extend(digits.skip(whole as usize));
+        }
+    } else {
+        text.extend(digits.clone().take(1));
+        if count > 1 {
+            text.push('.');
+            text.extend(digits.skip(1));
+        }
+        text.push_str(if scientific < 0 { "e-" } else { "e+" });
+        text.push_str(&scientific.unsigned_abs().to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_canonical() {
+        let check =
+            |text: &str, expected: Option<i64>| assert_eq!(parse_i64(text.as_bytes()), expected, "{text:?}");
+        check("0", Some(0));
+        check("7", Some(7));
+        check("-7", Some(-7));
+        check("9223372036854775807", Some(i64::MAX));
+        check("-9223372036854775808", Some(i64::MIN));
+        for text in ["", "-", "+1", "-0", "00", "01", "-01", " 1", "1 ", "1.0", "1e3", "0x1", "--1"] {
+            check(text, None);
+        }
+        check("9223372036854775808", None);
+        check("-9223372036854775809", None);
+        check("9999999999999999999", None);
+        check("10000000000000000000", None);
+        check("18446744073709551617", None);
+    }
+
+    #[test]
+    fn unsigned_integers_are_lenient() {
+        let check =
+            |text: &str, expected: Option<u64>| assert_eq!(parse_u64(text.as_bytes()), expected, "{text:?}");
+        check("0", Some(0));
+        check("18446744073709551615", Some(u64::MAX));
+        check("18446744073709551616", None);
+        check("007", Some(7));
+        check("+7", Some(7));
+        check(" 7", Some(7));
+        check("7 ", None);
+        check("-7", None);
+        check("-07", Some(7_u64.wrapping_neg()));
+        check("", None);
+        check("+", None);
+        check("x", None);
+    }
+
+    #[test]
+    fn doubles_are_read_as_strtod_does() {
+        let check = |text: &str, expected: f64| {
+            assert_eq!(parse_f64(text.as_bytes()).map(f64::to_bits), Some(expected.to_bits()), "{text:?}");
+        };
+        check("3", 3.0);
+        check("-0", -0.0);
+        check("+5", 5.0);
+        check("5.", 5.0);
+        check(".5", 0.5);
+        check("1e5", 1e5);
+        check("1E-5", 1e-5);
+        check("007.50", 7.5);
+        check("inf", f64::INFINITY);
+        check("+Inf", f64::INFINITY);
+        check("-INFINITY", f64::NEG_INFINITY);
+        check("1e-310", 1e-310);
+        check("0e-5000", 0.0);
+        check("0x10", 16.0);
+        check("-0X1p3", -8.0);
+        check("0x.8p1", 1.0);
+        check("0xap-1", 5.0);
+        check("0x1.fffffffffffff8p0", 2.0);
+        check("0x1.00000000000008p0", 1.0);
+        check("0x1.000000000000080000000000000001p0", 1.000_000_000_000_000_2);
+        check("0x1p-1074", 5e-324);
+        check("0x1.8p-1074", 1e-323);
+        check("0x1.8p-1075", 5e-324);
+        check("0x0p99999999999999999999", 0.0);
+        for text in
+            ["", " 5", "5 ", ".", "1e", "1e+", "nan", "-nan", "nan(1)", "0x", "0x.", "0x1p", "0x1.1.1", "1_0"]
+        {
+            assert_eq!(parse_f64(text.as_bytes()), None, "{text:?}");
+        }
+        for text in
+            ["1e400", "-1e400", "1e-400", "0x1p1024", "0x1p-1075", "0x1p99999999999999999999", "in", "++1"]
+        {
+            assert_eq!(parse_f64(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    /// Texts as redis-server 7.2.4 answers ZSCORE.
+    #[test]
+    fn doubles_are_written_as_redis_does() {
+        let check = |value: f64, expected: &str| assert_eq!(format_f64(value), expected);
+        check(3.0, "3");
+        check(3.1, "3.1");
+        check(-0.0, "-0");
+        check(0.0, "0");
+        check(f64::INFINITY, "inf");
+        check(f64::NEG_INFINITY, "-inf");
+        check(f64::NAN, "nan");
+        check(1e18, "1000000000000000000");
+        check(1e19, "1e+19");
+        check(1.2e20, "1.2e+20");
+        check(1e25, "1e+25");
+        check(1.234_567_890_123_456_8e20, "123456789012345680000");
+        check(1.234_567_890_123_456_8e22, "12345678901234568000000");
+        check(4_611_686_018_427_387_904.0, "4611686018427387904");
+        check(9_223_372_036_854_775_807.0, "9223372036854776000");
+        check(123_456.789, "123456.789");
+        check(0.300_000_000_000_000_04, "0.30000000000000004");
+        check(1.5e-5, "0.000015");
+        check(1e-6, "0.000001");
+        check(1.2e-6, "1.2e-6");
+        check(1e-7, "1e-7");
+        check(1.234e-4, "1.234e-4");
+        check(0.0095, "0.0095");
+        check(-3.5e-10, "-3.5e-10");
+        check(9.536_743_164_062_5e-7, "9.5367431640625e-7");
+        check(5e-324, "5e-324");
+        check(f64::MAX, "1.7976931348623157e+308");
+    }
+
+    #[test]
+    fn integers_may_have_exponents() {
+        let check = |value: f64, expected: &str| assert_eq!(format_f64_by_digits(value), expected);
+        check(100.0, "100");
+        check(-1e7, "-10000000");
+        check(1e17, "1e+17");
+        check(0.1, "0.1");
+    }
+
+    /// Texts as redis-server 7.2.4 answers ZSCAN of a large sorted set.
+    #[test]
+    fn doubles_are_written_with_17_digits() {
+        let check = |value: f64, expected: &str| assert_eq!(format_f64_17(value), expected, "{value:e}");
+        check(0.0, "0");
+        check(-0.0, "-0");
+        check(3.0, "3");
+        check(3.1, "3.1000000000000001");
+        check(0.1, "0.10000000000000001");
+        check(1e-7, "9.9999999999999995e-08");
+        check(0.0001, "0.0001");
+        check(0.00001, "1.0000000000000001e-05");
+        check(123_456_789_012.0, "123456789012");
+        check(4_611_686_018_427_387_904.0, "4.6116860184273879e+18");
+        check(1e16, "10000000000000000");
+        check(1e17, "1e+17");
+        check(1_125_899_906_842_624.0 + 0.25, "1125899906842624.2");
+        check(1_125_899_906_842_624.0 + 0.75, "1125899906842624.8");
+        check(-1.5e300, "-1.5000000000000001e+300");
+        check(f64::NEG_INFINITY, "-inf");
+    }
+
+    #[test]
+    fn integers_become_text() {
+        let mut target = b"x".to_vec();
+        push_integer(&mut target, i64::MIN);
+        assert_eq!(target, b"x-9223372036854775808");
+        assert_eq!(with_integer_text(7, <[u8]>::to_vec), b"7");
+    }
+}

@@ -1,0 +1,68 @@
+//! The locks that the concurrent protocols are built on: parking_lot's in the server, loom's under `--cfg tartan_loom`, so that the
+//! protocols of `store::locks` and `engine::blocking` can be model-checked as they are.
+
+#[cfg(not(tartan_loom))]
+pub use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+#[cfg(tartan_loom)]
+pub use self::model::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Atomics, likewise.
+pub mod atomic {
+    #[cfg(tartan_loom)]
+    pub use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+    #[cfg(not(tartan_loom))]
+    pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+}
+
+/// loom's locks with parking_lot's signatures. Nothing in a model panics on purpose, so poison is not looked at.
+#[cfg(tartan_loom)]
+mod model {
+    pub use loom::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+    /// A mutual exclusion lock.
+    #[derive(Default)]
+    pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        /// An open lock.
+        pub fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+        /// Waits for the lock.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+        }
+        /// Takes the lock if it is free.
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+    }
+
+    /// A lock with shared readers.
+    #[derive(Default)]
+    pub struct RwLock<T>(loom::sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        /// An open lock.
+        pub fn new(value: T) -> Self {
+            Self(loom::sync::RwLock::new(value))
+        }
+        /// Waits for a shared lock.
+        pub fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(|poison| poison.into_inner())
+        }
+        /// Waits for the exclusive lock.
+        pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(|poison| poison.into_inner())
+        }
+        /// A shared lock if nobody writes.
+        pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+            self.0.try_read().ok()
+        }
+        /// The exclusive lock if it is free.
+        pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+            self.0.try_write().ok()
+        }
+    }
+}

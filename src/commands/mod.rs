@@ -1,0 +1,48 @@
+//! Layer 6: the command families. A file holds handlers and the rows that bind them to their names.
+
+mod bitmap;
+mod blocking_list;
+mod client;
+pub mod command_docs;
+mod connection;
+mod generic;
+mod hash;
+mod item;
+mod list;
+mod pubsub;
+mod sample;
+pub mod scan;
+pub mod server;
+mod set;
+mod set_algebra;
+mod sorted_set;
+mod stream;
+mod string;
+mod transaction;
+
+use crate::engine::{Handling, Row};
+
+/// Every family's rows.
+pub static FAMILIES: &[&[Row<Handling>]] = &[
+    bitmap::COMMANDS,
+    blocking_list::COMMANDS,
+    client::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    hash::COMMANDS,
+    list::COMMANDS,
+    pubsub::COMMANDS,
+    server::COMMANDS,
+    server::config::COMMANDS,
+    server::debug::COMMANDS,
+    server::flush::COMMANDS,
+    server::info::COMMANDS,
+    server::lolwut::COMMANDS,
+    server::memory::COMMANDS,
+    server::slowlog::COMMANDS,
+    set::COMMANDS,
+    sorted_set::COMMANDS,
+    stream::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+];

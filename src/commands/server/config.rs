@@ -1,0 +1,153 @@
+//! CONFIG: the settings, and what has to happen at once when one is changed.
+
+use crate::base::{alloc, descriptors, log};
+use crate::config::{Changes, Config, Id, SetError};
+use crate::engine::{Args, Call, CommandError, CommandResult, Context, Handling, Row, evict, keyless, text};
+
+/// The rows of this family.
+pub static COMMANDS: &[Row<Handling>] = &[
+    Row::new("CONFIG|GET", keyless(get)),
+    Row::new("CONFIG|SET", keyless(set)),
+    Row::new("CONFIG|REWRITE", keyless(rewrite)),
+    Row::new("CONFIG|RESETSTAT", keyless(reset_stats)),
+    Row::new("CONFIG|HELP", keyless(help)),
+];
+
+const HELP: &[&str] = &[
+    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GET <pattern> [<pattern> ...]",
+    "    Show the settings that match and their values.",
+    "SET <setting> <value> [<setting> <value> ...]",
+    "    Change settings, all or none.",
+    "RESETSTAT",
+    "    Let the statistics of INFO begin anew.",
+    "REWRITE",
+    "    Write the settings in force into the configuration file.",
+    "HELP",
+    "    Print this help.",
+];
+
+/// CONFIG GET parameter [parameter ...]
+fn get<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let found = ctx.node.config.matching(args.from(2));
+    ctx.reply.map(found.len());
+    for (name, value) in found {
+        ctx.reply.bulk(&name);
+        ctx.reply.bulk(&value);
+    }
+    Ok(())
+}
+
+/// CONFIG SET parameter value [parameter value ...]
+fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let (pairs, rest) = args.from(2).as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(text::SYNTAX.into());
+    }
+    let pairs: Vec<_> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    let config = &ctx.node.config;
+    let changes = config.set(&pairs, ctx.session.handle.is_local()).map_err(|error| refusal(&error))?;
+    if let Err(error) = apply(ctx, &changes) {
+        config.undo(&changes);
+        if changes.ids().any(listens) {
+            // It could be listened to before.
+            let _ = ctx.node.rebind();
+        }
+        return Err(refusal(&error));
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn refusal(error: &SetError) -> CommandError {
+    CommandError::new(format!("ERR {error}"))
+}
+
+fn listens(id: Id) -> bool {
+    matches!(id, Id::Bind | Id::Port)
+}
+
+/// Puts changes into effect. What most settings mean is looked up when it is needed: these are the others.
+fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
+    let config = &ctx.node.config;
+    for id in changes.ids() {
+        match id {
+            Id::LogLevel => log::set_level(config.get(id) as u8),
+            Id::MaxMemory => make_room(ctx),
+            Id::MaxClients => allow_clients(config)?,
+            _ => {}
+        }
+    }
+    if let Some(id) = changes.ids().find(|&id| listens(id)) {
+        const PORT: &str = "Unable to listen on this port. Check server logs.";
+        const BIND: &str = "Failed to bind to specified addresses.";
+        if matches!(ctx.call, Call::Transaction) {
+            return Err(SetError::failed(id, "not within a transaction: listening anew takes too long"));
+        }
+        ctx.node.rebind().map_err(|error| {
+            log::warning!("{error}");
+            SetError::failed(id, if id == Id::Port { PORT } else { BIND })
+        })?;
+    }
+    Ok(())
+}
+
+fn make_room(ctx: &Context<'_, '_>) {
+    let limit = ctx.node.config.get_unsigned(Id::MaxMemory);
+    let used = alloc::used_bytes();
+    if limit == 0 || limit >= used as u64 {
+        return;
+    }
+    log::warning!(
+        "WARNING: the new maxmemory value set via CONFIG SET ({limit}) is smaller than the current memory usage ({used}). \
+         This will result in key eviction and/or the inability to accept new write commands depending on the \
+         maxmemory-policy."
+    );
+    // A transaction holds locks; the next write outside of one will evict.
+    if matches!(ctx.call, Call::Direct) {
+        evict::make_room(ctx.worker);
+    }
+}
+
+/// Each client needs a descriptor.
+fn allow_clients(config: &Config) -> Result<(), SetError> {
+    let wanted = config.get_unsigned(Id::MaxClients) + descriptors::RESERVED;
+    let granted = descriptors::raise_limit(wanted);
+    if granted.now >= wanted {
+        return Ok(());
+    }
+    let possible = granted.now.saturating_sub(descriptors::RESERVED);
+    let reason = format!(
+        "The operating system is not able to handle the specified number of clients, try with {possible}"
+    );
+    Err(SetError::failed(Id::MaxClients, reason))
+}
+
+/// CONFIG REWRITE
+fn rewrite<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    if matches!(ctx.call, Call::Transaction) {
+        return Err("ERR CONFIG REWRITE writes to the disk, which a transaction must not wait for".into());
+    }
+    match ctx.node.config.rewrite() {
+        Ok(()) => log::notice!("CONFIG REWRITE executed with success."),
+        Err(error) => {
+            log::warning!("CONFIG REWRITE failed: {error}");
+            return Err(CommandError::new(format!("ERR {error}")));
+        }
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CONFIG RESETSTAT
+fn reset_stats<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    ctx.node.reset_stats();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CONFIG HELP
+fn help<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    ctx.reply.help(HELP);
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! DEBUG: tools for tests. Everything is locked for it: it may reach any key, and nobody minds that it is slow.
+
+use super::digest::Digest;
+use crate::base::log;
+use crate::commands::generic::object::encoding_of;
+use crate::config::Id;
+use crate::engine::keyspace::idle_seconds;
+use crate::engine::{
+    Args, BlockRequest, CommandError, CommandResult, Context, Handling, Row, TimeoutReply, text, whole,
+};
+use crate::store::{Mode, NewValue};
+
+/// The rows of this family.
+pub static COMMANDS: &[Row<Handling>] = &[Row::new("DEBUG", whole(debug, Mode::Write))];
+
+const HELP: &[&str] = &[
+    "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DIGEST",
+    "    Tell a fingerprint of all data; servers with the same data have the same.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Tell the fingerprints of the values of these keys.",
+    "ERROR <string>",
+    "    Reply this error.",
+    "LOG <message>",
+    "    Write this into the log.",
+    "OBJECT <key>",
+    "    Tell how a value is stored.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Add string keys <prefix>:0, <prefix>:1, ... (default: key) with values value:0, value:1, ... of",
+    "    <size> bytes, without telling anybody. Keys that are there are left alone.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    Whether keys are expired in the background.",
+    "SLEEP <seconds>",
+    "    Let this connection wait; others are served meanwhile.",
+    "HELP",
+    "    Print this help.",
+];
+
+/// DEBUG subcommand [arg ...]
+fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let word = args.at(1).to_ascii_lowercase();
+    match (word.as_slice(), args.len()) {
+        (b"help", 2) => ctx.reply.help(HELP),
+        (b"digest", 2) => digest(ctx),
+        (b"digest-value", 2..) => digest_values(ctx, args),
+        (b"error", 3) => return Err(CommandError::new(String::from_utf8_lossy(args.at(2)))),
+        (b"log", 3) => {
+            log::warning!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
+            ctx.reply.ok();
+        }
+        (b"object", 3 | 4) => return object(ctx, args),
+        (b"populate", 3..=5) => return populate(ctx, args),
+        (b"set-active-expire", 3) => {
+            let is_on = args.integer(2).is_ok_and(|number| number != 0);
+            ctx.node.active_expire.store(is_on, std::sync::atomic::Ordering::Relaxed);
+            ctx.reply.ok();
+        }
+        (b"sleep", 3) => sleep(ctx, args),
+        _ => {
+            return Err(CommandError::new(format!(
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
+                String::from_utf8_lossy(args.at(1))
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn digest(ctx: &mut Context<'_, '_>) {
+    let stripes = ctx.keys.store().stripes();
+    let digest = Digest::of_data(ctx.node.databases(), |visit| {
+        (0..stripes).for_each(|index| ctx.keys.with_stripe(index, &mut *visit));
+    });
+    ctx.reply.simple(&digest.to_hex());
+}
+
+fn digest_values(ctx: &mut Context<'_, '_>, args: Args<'_>) {
+    let keys = args.from(2);
+    ctx.reply.array(keys.len());
+    for key in keys {
+        let digest = ctx.keys.peek(key).map(Digest::of_value).unwrap_or_default();
+        ctx.reply.simple(&digest.to_hex());
+    }
+}
+
+fn object(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let entry = ctx.keys.peek(args.at(2)).ok_or(CommandError::from(text::NO_SUCH_KEY))?;
+    let lru = entry.access();
+    let line = format!(
+        "Value at:{entry:p} refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",
+        encoding_of(entry),
+        entry.entry_bytes(),
+        idle_seconds(lru),
+    );
+    ctx.reply.simple(&line);
+    Ok(())
+}
+
+fn populate(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let size_at = |place: usize| {
+        args.integer(place).ok().and_then(|number| usize::try_from(number).ok()).ok_or(text::NOT_POSITIVE)
+    };
+    let count = size_at(2)?;
+    let prefix = args.get(3).unwrap_or(b"key");
+    let size = args.get(4).map(|_| size_at(4)).transpose()?;
+    if size.is_some_and(|size| size as u64 > ctx.node.config.get_unsigned(Id::ProtoMaxBulkLen)) {
+        return Err(text::STRING_TOO_LONG.into());
+    }
+    for number in 0..count {
+        let key = [prefix, format!(":{number}").as_bytes()].concat();
+        let mut value = format!("value:{number}").into_bytes();
+        if let Some(size) = size {
+            value.resize(size, 0);
+        }
+        ctx.keys.insert_untold(&key, NewValue::Text { bytes: &value, raw: false });
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Parks the connection; its worker goes on with the others.
+fn sleep(ctx: &mut Context<'_, '_>, args: Args<'_>) {
+    // What is no number is zero, as with strtod.
+    let seconds = args.float(2).unwrap_or(0.0).clamp(0.0, 1e9);
+    if seconds == 0.0 {
+        return ctx.reply.ok();
+    }
+    let deadline_ms = ctx.keys.now_ms() + (seconds * 1000.0).ceil() as i64;
+    ctx.block(BlockRequest::without_keys(Some(deadline_ms), TimeoutReply::Ok));
+}

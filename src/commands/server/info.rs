@@ -1,0 +1,586 @@
+//! INFO: the fields of Redis 7.2.4 in its order. What this server does not have yet carries the value that a Redis without
+//! it shows. `Threads` and `Stripes` are our own; they appear under `everything` or by their names, so that tools which parse
+//! the usual sections meet nothing new.
+
+use std::fmt::{Display, Write};
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::REDIS_VERSION;
+use super::process::{self, CpuTime};
+use crate::base::{alloc, clock};
+use crate::config::Id;
+use crate::engine::{Args, CommandResult, Context, Handling, Node, Row, walking};
+use crate::pubsub::Space;
+use crate::store::{Mode, Stripe};
+
+/// The rows of this family.
+pub static COMMANDS: &[Row<Handling>] = &[Row::new("INFO", walking(info))];
+
+/// When a section is shown without being named.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shown {
+    /// By INFO alone.
+    Default,
+    /// By `all`.
+    All,
+    /// By `everything`.
+    Everything,
+}
+
+type Section = (&'static str, Shown, fn(&mut Page<'_>));
+
+const SECTIONS: &[Section] = &[
+    ("Server", Shown::Default, server),
+    ("Clients", Shown::Default, clients),
+    ("Memory", Shown::Default, memory),
+    ("Persistence", Shown::Default, persistence),
+    ("Stats", Shown::Default, stats),
+    ("Replication", Shown::Default, replication),
+    ("CPU", Shown::Default, cpu),
+    ("Modules", Shown::Default, |_| {}),
+    ("Commandstats", Shown::All, command_stats),
+    ("Errorstats", Shown::Default, error_stats),
+    ("Cluster", Shown::Default, cluster),
+    ("Keyspace", Shown::Default, keyspace),
+    ("Threads", Shown::Everything, threads),
+    ("Stripes", Shown::Everything, stripes),
+];
+
+/// INFO [section [section ...]]
+fn info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let store = StoreFigures::gather(ctx.node, |index, look| ctx.keys.with_stripe(index, look));
+    let text = write(ctx.node, &store, args.from(1));
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+/// INFO's text for who is not a client. No stripe may be held.
+pub fn text(node: &Node, sections: &[&[u8]]) -> String {
+    let store = StoreFigures::gather(node, |index, look| {
+        look(node.store.locks().lock(index, Mode::Read).stripe());
+    });
+    write(node, &store, sections)
+}
+
+fn write(node: &Node, store: &StoreFigures, wanted: &[&[u8]]) -> String {
+    let mut page = Page { node, store, text: String::with_capacity(8192) };
+    for (name, shown, write_section) in SECTIONS {
+        if !is_wanted(name, *shown, wanted) {
+            continue;
+        }
+        if !page.text.is_empty() {
+            page.text.push_str("\r\n");
+        }
+        page.line(format_args!("# {name}"));
+        write_section(&mut page);
+    }
+    page.text
+}
+
+fn is_wanted(name: &str, shown: Shown, wanted: &[&[u8]]) -> bool {
+    if wanted.is_empty() {
+        return shown == Shown::Default;
+    }
+    let is = |word: &[u8], other: &str| word.eq_ignore_ascii_case(other.as_bytes());
+    wanted.iter().any(|word| {
+        is(word, name)
+            || is(word, "default") && shown == Shown::Default
+            || is(word, "all") && shown <= Shown::All
+            || is(word, "everything")
+    })
+}
+
+/// What a walk over the stripes has found.
+#[derive(Default)]
+struct StoreFigures {
+    databases: Vec<DatabaseFigures>,
+    keys_per_stripe_max: usize,
+    watched_keys: usize,
+    awaited_keys: usize,
+    table_bytes: usize,
+}
+
+#[derive(Clone, Default)]
+struct DatabaseFigures {
+    keys: usize,
+    expiring: usize,
+    ttl_sum_ms: i64,
+    ttl_samples: i64,
+}
+
+impl StoreFigures {
+    fn gather(node: &Node, visit: impl Fn(usize, &mut dyn FnMut(&Stripe))) -> Self {
+        let mut figures =
+            Self { databases: vec![DatabaseFigures::default(); node.databases()], ..Self::default() };
+        let now_ms = clock::unix_ms();
+        for index in 0..node.store.stripes() {
+            visit(index, &mut |stripe| figures.add(stripe, now_ms));
+        }
+        figures
+    }
+
+    fn add(&mut self, stripe: &Stripe, now_ms: i64) {
+        let mut keys = 0;
+        for (db, figures) in self.databases.iter_mut().enumerate().take(stripe.db_count()) {
+            let Some(part) = stripe.db(db) else { continue };
+            keys += part.table().len();
+            figures.keys += part.table().len();
+            figures.expiring += part.expiry().len();
+            self.table_bytes += part.table().heap_bytes();
+            figures.sample_ttl(part, now_ms);
+        }
+        let (watched, awaited) = stripe.registered();
+        self.watched_keys += watched;
+        self.awaited_keys += awaited;
+        self.keys_per_stripe_max = self.keys_per_stripe_max.max(keys);
+    }
+
+    fn keys(&self) -> usize {
+        self.databases.iter().map(|figures| figures.keys).sum()
+    }
+}
+
+impl DatabaseFigures {
+    /// One key of each stripe stands for the others: `avg_ttl` is an estimate in Redis, too.
+    fn sample_ttl(&mut self, part: &crate::store::Db, now_ms: i64) {
+        const SAMPLES_MAX: i64 = 64;
+        if self.ttl_samples >= SAMPLES_MAX || part.expiry().is_empty() {
+            return;
+        }
+        let hash = part.expiry().sample(fastrand::u64(..));
+        let entry = hash.and_then(|hash| part.table().find_by_hash(hash, |entry| entry.expiry().is_some()));
+        if let Some(at) = entry.and_then(|entry| entry.expiry()) {
+            self.ttl_sum_ms += (at - now_ms).max(0);
+            self.ttl_samples += 1;
+        }
+    }
+}
+
+/// INFO's text as it grows.
+struct Page<'n> {
+    node: &'n Node,
+    store: &'n StoreFigures,
+    text: String,
+}
+
+impl Page<'_> {
+    fn line(&mut self, line: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{line}\r\n");
+    }
+
+    fn field(&mut self, name: &str, value: impl Display) {
+        let _ = write!(self.text, "{name}:{value}\r\n");
+    }
+
+    fn zeros(&mut self, names: &[&str]) {
+        names.iter().for_each(|name| self.field(name, 0));
+    }
+
+    fn bytes(&mut self, name: &str, bytes: usize) {
+        self.field(name, bytes);
+        self.human(name, bytes);
+    }
+
+    fn human(&mut self, name: &str, bytes: usize) {
+        self.field(&format!("{name}_human"), human_bytes(bytes));
+    }
+
+    fn setting(&self, name: &str) -> String {
+        let found = self.node.config.matching(&[name.as_bytes()]);
+        found.first().map_or_else(String::new, |(_, value)| String::from_utf8_lossy(value).into_owned())
+    }
+}
+
+/// Bytes for people: `1.50K`.
+fn human_bytes(bytes: usize) -> String {
+    const UNITS: &[(&str, usize)] = &[("T", 40), ("G", 30), ("M", 20), ("K", 10)];
+    match UNITS.iter().find(|(_, bits)| bytes >> bits > 0) {
+        Some((unit, bits)) => format!("{:.2}{unit}", bytes as f64 / (1u64 << bits) as f64),
+        None => format!("{bytes}B"),
+    }
+}
+
+fn server(page: &mut Page<'_>) {
+    let node = page.node;
+    let uptime_seconds = (clock::unix_us() - node.started_us) / 1_000_000;
+    let executable = std::env::current_exe().unwrap_or_default();
+    page.field("redis_version", REDIS_VERSION);
+    page.field("redis_git_sha1", "00000000");
+    page.field("redis_git_dirty", 0);
+    page.field("redis_build_id", "0000000000000000");
+    page.field("redis_mode", "standalone");
+    page.field("tartan_version", env!("CARGO_PKG_VERSION"));
+    page.field("os", process::system_name());
+    page.field("arch_bits", usize::BITS);
+    page.field("monotonic_clock", "quanta");
+    page.field("multiplexing_api", "epoll");
+    page.field("atomicvar_api", "rust-core");
+    page.field("gcc_version", "0.0.0");
+    page.field("process_id", std::process::id());
+    page.field("process_supervised", "no");
+    page.field("run_id", &node.run_id);
+    page.field("tcp_port", node.config.get(Id::Port));
+    page.field("server_time_usec", clock::unix_us());
+    page.field("uptime_in_seconds", uptime_seconds);
+    page.field("uptime_in_days", uptime_seconds / 86_400);
+    page.field("hz", node.config.get(Id::Hz));
+    page.field("configured_hz", node.config.get(Id::Hz));
+    page.field("lru_clock", clock::lru_seconds() & 0xff_ffff);
+    page.field("executable", executable.display());
+    page.field("config_file", node.config.file().unwrap_or("".as_ref()).display());
+    page.field("io_threads_active", u8::from(node.workers() > 1));
+    listeners(page);
+}
+
+fn listeners(page: &mut Page<'_>) {
+    let config = &page.node.config;
+    let (port, socket) = (config.get(Id::Port), config.path(Id::UnixSocket));
+    let mut lines = Vec::new();
+    if port != 0 {
+        let addresses: String =
+            config.bind_addresses().iter().map(|address| format!(",bind={address}")).collect();
+        lines.push(format!("name=tcp{addresses},port={port}"));
+    }
+    if !socket.as_os_str().is_empty() {
+        lines.push(format!("name=unix,bind={}", socket.display()));
+    }
+    lines.iter().enumerate().for_each(|(place, line)| page.field(&format!("listener{place}"), line));
+}
+
+fn clients(page: &mut Page<'_>) {
+    let node = page.node;
+    let (mut input_max, mut output_max, mut timing) = (0, 0, 0);
+    for client in &node.clients {
+        let view = &client.view;
+        input_max = input_max.max(view.query_bytes.load(Relaxed) + view.query_free_bytes.load(Relaxed));
+        output_max = output_max.max(view.output_bytes.load(Relaxed));
+        timing += usize::from(client.blocked().is_some_and(|call| call.deadline_ms().is_some()));
+    }
+    page.field("connected_clients", node.clients.len());
+    page.field("cluster_connections", 0);
+    page.field("maxclients", node.config.get(Id::MaxClients));
+    page.field("client_recent_max_input_buffer", input_max);
+    page.field("client_recent_max_output_buffer", output_max);
+    page.field("blocked_clients", node.blocked_clients.load(Relaxed));
+    page.field("tracking_clients", 0);
+    page.field("clients_in_timeout_table", timing);
+    page.field("total_blocking_keys", page.store.awaited_keys);
+    page.field("total_blocking_keys_on_nokey", 0);
+}
+
+fn memory(page: &mut Page<'_>) {
+    alloc::settle_thread();
+    alloc::note_peak();
+    let (node, used, peak) = (page.node, alloc::used_bytes(), alloc::peak_bytes());
+    let resident = process::resident_bytes();
+    let clients_bytes = client_bytes(node);
+    let overhead = (node.startup_bytes + page.store.table_bytes + clients_bytes).min(used);
+    let dataset = used - overhead;
+    let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
+    let net = used.saturating_sub(node.startup_bytes);
+    page.bytes("used_memory", used);
+    page.bytes("used_memory_rss", resident);
+    page.bytes("used_memory_peak", peak);
+    page.field("used_memory_peak_perc", format_args!("{:.2}%", percent(used, peak)));
+    page.field("used_memory_overhead", overhead);
+    page.field("used_memory_startup", node.startup_bytes);
+    page.field("used_memory_dataset", dataset);
+    page.field("used_memory_dataset_perc", format_args!("{:.2}%", percent(dataset, net).min(100.0)));
+    page.field("allocator_allocated", used);
+    page.field("allocator_active", resident);
+    page.field("allocator_resident", resident);
+    page.bytes("total_system_memory", process::system_bytes());
+    script_memory(page);
+    page.bytes("maxmemory", node.config.get_unsigned(Id::MaxMemory) as usize);
+    page.field("maxmemory_policy", page.setting("maxmemory-policy"));
+    fragmentation(page, used, resident);
+    page.zeros(&[
+        "mem_not_counted_for_evict",
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+        "mem_clients_slaves",
+    ]);
+    page.field("mem_clients_normal", clients_bytes);
+    page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
+    page.field("mem_allocator", "mimalloc");
+    page.field("active_defrag_running", 0);
+    page.field("lazyfree_pending_objects", node.lazy_pending.load(Relaxed));
+    page.field("lazyfreed_objects", node.lazy_freed.load(Relaxed));
+}
+
+fn client_bytes(node: &Node) -> usize {
+    let bytes = |client: &crate::engine::session::ClientHandle| {
+        let view = &client.view;
+        let buffers = [&view.query_bytes, &view.query_free_bytes, &view.output_bytes, &view.queue_bytes]
+            .map(|bytes| bytes.load(Relaxed));
+        size_of_val(client) + client.mail_bytes() + buffers.iter().sum::<usize>()
+    };
+    node.clients.iter().map(|client| bytes(&client)).sum()
+}
+
+/// There are no scripts yet.
+fn script_memory(page: &mut Page<'_>) {
+    page.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
+    page.human("used_memory_lua", 0);
+    page.zeros(&[
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+    ]);
+    page.bytes("used_memory_vm_total", 0);
+    page.field("used_memory_functions", 0);
+    page.bytes("used_memory_scripts", 0);
+}
+
+/// The allocator does not tell its pages apart from the process's: what is resident and not in use counts as fragmented.
+fn fragmentation(page: &mut Page<'_>, used: usize, resident: usize) {
+    let (ratio, waste) = (resident as f64 / used.max(1) as f64, resident as i64 - used as i64);
+    page.field("allocator_frag_ratio", format_args!("{ratio:.2}"));
+    page.field("allocator_frag_bytes", waste);
+    page.field("allocator_rss_ratio", "1.00");
+    page.field("allocator_rss_bytes", 0);
+    page.field("rss_overhead_ratio", "1.00");
+    page.field("rss_overhead_bytes", 0);
+    page.field("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
+    page.field("mem_fragmentation_bytes", waste);
+}
+
+/// Nothing is saved yet, but how much would be lost is known.
+fn persistence(page: &mut Page<'_>) {
+    let node = page.node;
+    page.zeros(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
+    page.field("current_fork_perc", "0.00");
+    page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
+    page.field("rdb_changes_since_last_save", node.sum(|stats| stats.dirty.get()));
+    page.field("rdb_bgsave_in_progress", 0);
+    page.field("rdb_last_save_time", node.started_us / 1_000_000);
+    page.field("rdb_last_bgsave_status", "ok");
+    page.field("rdb_last_bgsave_time_sec", -1);
+    page.field("rdb_current_bgsave_time_sec", -1);
+    page.zeros(&[
+        "rdb_saves",
+        "rdb_last_cow_size",
+        "rdb_last_load_keys_expired",
+        "rdb_last_load_keys_loaded",
+        "aof_enabled",
+        "aof_rewrite_in_progress",
+        "aof_rewrite_scheduled",
+    ]);
+    page.field("aof_last_rewrite_time_sec", -1);
+    page.field("aof_current_rewrite_time_sec", -1);
+    page.field("aof_last_bgrewrite_status", "ok");
+    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    page.field("aof_last_write_status", "ok");
+    page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+}
+
+fn stats(page: &mut Page<'_>) {
+    let node = page.node;
+    traffic(page);
+    page.field("expired_keys", node.sum(|stats| stats.expired.get()));
+    page.field("expired_stale_perc", "0.00");
+    page.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
+    page.field("evicted_keys", node.sum(|stats| stats.evicted.get()));
+    page.zeros(&["evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    page.field("keyspace_hits", node.sum(|stats| stats.hits.get()));
+    page.field("keyspace_misses", node.sum(|stats| stats.misses.get()));
+    page.field("pubsub_channels", node.pubsub.channel_count(Space::Global));
+    page.field("pubsub_patterns", node.pubsub.patterns());
+    page.field("pubsubshard_channels", node.pubsub.channel_count(Space::Shard));
+    page.zeros(&[
+        "latest_fork_usec",
+        "total_forks",
+        "migrate_cached_sockets",
+        "slave_expires_tracked_keys",
+        "active_defrag_hits",
+        "active_defrag_misses",
+        "active_defrag_key_hits",
+        "active_defrag_key_misses",
+        "total_active_defrag_time",
+        "current_active_defrag_time",
+        "tracking_total_keys",
+        "tracking_total_items",
+        "tracking_total_prefixes",
+        "unexpected_error_replies",
+    ]);
+    page.field("total_error_replies", node.sum(|stats| stats.errors.get()));
+    page.field("dump_payload_sanitizations", 0);
+    page.field("total_reads_processed", node.sum(|stats| stats.reads.get()));
+    page.field("total_writes_processed", node.sum(|stats| stats.writes.get()));
+    page.zeros(&[
+        "io_threaded_reads_processed",
+        "io_threaded_writes_processed",
+        "reply_buffer_shrinks",
+        "reply_buffer_expands",
+    ]);
+    turns(page);
+    page.field("acl_access_denied_auth", node.errors.get("WRONGPASS").map_or(0, |count| *count));
+    page.zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+}
+
+fn traffic(page: &mut Page<'_>) {
+    let (node, rates) = (page.node, page.node.rates.now());
+    let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    page.field("total_connections_received", node.connections_received.load(Relaxed));
+    page.field("total_commands_processed", node.sum(|stats| stats.processed.get()));
+    page.field("instantaneous_ops_per_sec", rates.commands);
+    page.field("total_net_input_bytes", node.sum(|stats| stats.input_bytes.get()));
+    page.field("total_net_output_bytes", node.sum(|stats| stats.output_bytes.get()));
+    page.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    page.field("instantaneous_input_kbps", kilobytes(rates.input_bytes));
+    page.field("instantaneous_output_kbps", kilobytes(rates.output_bytes));
+    page.field("instantaneous_input_repl_kbps", "0.00");
+    page.field("instantaneous_output_repl_kbps", "0.00");
+    page.field("rejected_connections", node.connections_rejected.load(Relaxed));
+    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+}
+
+/// The turns of connections are what Redis's turns of its loop are: one batch of requests each.
+fn turns(page: &mut Page<'_>) {
+    let (node, rates) = (page.node, page.node.rates.now());
+    let (turns, busy_us) =
+        (node.sum(|stats| stats.turns.get()), node.sum(|stats| stats.busy_ns.get()) / 1000);
+    page.field("eventloop_cycles", turns);
+    page.field("eventloop_duration_sum", busy_us);
+    page.field("eventloop_duration_cmd_sum", busy_us);
+    page.field("instantaneous_eventloop_cycles_per_sec", rates.turns);
+    page.field("instantaneous_eventloop_duration_usec", busy_us.checked_div(turns).unwrap_or(0));
+}
+
+fn replication(page: &mut Page<'_>) {
+    page.field("role", "master");
+    page.field("connected_slaves", 0);
+    page.field("master_failover_state", "no-failover");
+    page.field("master_replid", &page.node.replication_id);
+    page.field("master_replid2", "0".repeat(40));
+    page.field("master_repl_offset", 0);
+    page.field("second_repl_offset", -1);
+    page.field("repl_backlog_active", 0);
+    page.field("repl_backlog_size", 1_048_576);
+    page.zeros(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+}
+
+fn cpu(page: &mut Page<'_>) {
+    let CpuTime { system, user, children_system, children_user } = process::cpu_time();
+    let main = process::main_thread_cpu_time();
+    for (name, seconds) in [
+        ("used_cpu_sys", system),
+        ("used_cpu_user", user),
+        ("used_cpu_sys_children", children_system),
+        ("used_cpu_user_children", children_user),
+        ("used_cpu_sys_main_thread", main.system),
+        ("used_cpu_user_main_thread", main.user),
+    ] {
+        page.field(name, format_args!("{seconds:.6}"));
+    }
+}
+
+fn command_stats(page: &mut Page<'_>) {
+    let node = page.node;
+    for command in node.table.all() {
+        let id = usize::from(command.id);
+        let calls = node.sum(|stats| stats.commands[id].calls.get());
+        let microseconds = node.sum(|stats| stats.commands[id].nanoseconds.get()) / 1000;
+        let rejected = node.sum(|stats| stats.commands[id].rejected.get());
+        let failed = node.sum(|stats| stats.commands[id].failed.get());
+        if calls + rejected + failed == 0 {
+            continue;
+        }
+        let average = if calls == 0 { 0.0 } else { microseconds as f64 / calls as f64 };
+        page.line(format_args!(
+            "cmdstat_{}:calls={calls},usec={microseconds},usec_per_call={average:.2},rejected_calls={rejected},failed_calls={failed}",
+            command.facts.name
+        ));
+    }
+}
+
+fn error_stats(page: &mut Page<'_>) {
+    let mut errors: Vec<(String, u64)> =
+        page.node.errors.iter().map(|entry| (entry.key().clone(), *entry.value())).collect();
+    errors.sort_unstable();
+    errors.iter().for_each(|(code, count)| page.line(format_args!("errorstat_{code}:count={count}")));
+}
+
+fn cluster(page: &mut Page<'_>) {
+    page.field("cluster_enabled", 0);
+}
+
+fn keyspace(page: &mut Page<'_>) {
+    for (db, figures) in page.store.databases.iter().enumerate().filter(|(_, figures)| figures.keys > 0) {
+        let average_ms = figures.ttl_sum_ms.checked_div(figures.ttl_samples).unwrap_or(0);
+        page.line(format_args!(
+            "db{db}:keys={},expires={},avg_ttl={average_ms}",
+            figures.keys, figures.expiring
+        ));
+    }
+}
+
+fn threads(page: &mut Page<'_>) {
+    let node = page.node;
+    page.field("server_threads", node.workers());
+    for (id, stats) in node.worker_stats.iter().enumerate().take(node.workers()) {
+        page.line(format_args!(
+            "worker{id}:connections={},commands={},busy_usec={},turns={}",
+            stats.connections.load(Relaxed),
+            stats.processed.get(),
+            stats.busy_ns.get() / 1000,
+            stats.turns.get()
+        ));
+    }
+}
+
+fn stripes(page: &mut Page<'_>) {
+    let (count, keys) = (page.node.store.stripes(), page.store.keys());
+    page.field("stripes", count);
+    page.field("keys_per_stripe_max", page.store.keys_per_stripe_max);
+    page.field("keys_per_stripe_avg", format_args!("{:.2}", keys as f64 / count as f64));
+    page.field("watched_keys", page.store.watched_keys);
+    page.field("awaited_keys", page.store.awaited_keys);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_for_people() {
+        let check = |bytes: usize, expected: &str| assert_eq!(human_bytes(bytes), expected);
+        check(0, "0B");
+        check(1023, "1023B");
+        check(1024, "1.00K");
+        check(1_005_080, "981.52K");
+        check(25_276_510_208, "23.54G");
+    }
+
+    #[test]
+    fn sections_are_chosen_by_name_and_by_group() {
+        let chosen = |wanted: &str| -> String {
+            let wanted: Vec<&[u8]> = wanted.split_whitespace().map(str::as_bytes).collect();
+            let names = SECTIONS.iter().filter(|(name, shown, _)| is_wanted(name, *shown, &wanted));
+            names.map(|(name, ..)| &name[..2]).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(chosen(""), "Se Cl Me Pe St Re CP Mo Er Cl Ke");
+        assert_eq!(chosen("default"), chosen(""));
+        assert_eq!(chosen("ALL"), "Se Cl Me Pe St Re CP Mo Co Er Cl Ke");
+        assert_eq!(chosen("everything"), "Se Cl Me Pe St Re CP Mo Co Er Cl Ke Th St");
+        assert_eq!(chosen("keyspace cpu nothing"), "CP Ke");
+    }
+
+    #[test]
+    fn every_field_of_redis_is_there_in_its_order() {
+        let expected = include_str!("../../../tests/assets/info-7.2.4.txt");
+        let repeated = ["cmdstat_", "errorstat_", "latency_percentiles_", "db0"];
+        let names = |text: &str| -> Vec<String> {
+            let names = text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.to_owned());
+            names.filter(|name| !repeated.iter().any(|prefix| name.starts_with(prefix))).collect()
+        };
+        let table = crate::engine::table::CommandTable::new(crate::commands::FAMILIES).unwrap();
+        let node = Node::new(crate::config::Config::default(), table, 1);
+        let mut ours = names(&text(&node, &[b"all"]));
+        ours.retain(|name| name != "tartan_version");
+        assert_eq!(ours, names(expected));
+    }
+}

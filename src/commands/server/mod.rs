@@ -1,0 +1,166 @@
+//! The server itself: what it is, how it is set, how much it holds, and its end.
+
+pub(super) mod config;
+pub(super) mod debug;
+mod digest;
+pub(super) mod flush;
+pub mod info;
+pub(super) mod lolwut;
+pub(super) mod memory;
+mod process;
+pub(super) mod slowlog;
+
+use crate::base::{clock, log};
+use crate::commands::command_docs;
+use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyless, text, walking};
+
+/// The release of Redis whose behavior this server has.
+pub const REDIS_VERSION: &str = "7.2.4";
+
+/// The rows of this file.
+pub static COMMANDS: &[Row<Handling>] = &[
+    Row::new("DBSIZE", walking(db_size)),
+    Row::new("TIME", keyless(time)),
+    Row::new("LASTSAVE", keyless(last_save)),
+    Row::new("ROLE", keyless(role)),
+    Row::new("SHUTDOWN", keyless(shutdown)),
+    Row::new("COMMAND", keyless(command)),
+    Row::new("COMMAND|COUNT", keyless(command_count)),
+    Row::new("COMMAND|LIST", keyless(command_list)),
+    Row::new("COMMAND|INFO", keyless(command_info)),
+    Row::new("COMMAND|DOCS", keyless(command_docs_of)),
+    Row::new("COMMAND|GETKEYS", keyless(command_get_keys)),
+    Row::new("COMMAND|GETKEYSANDFLAGS", keyless(command_get_keys_and_flags)),
+    Row::new("COMMAND|HELP", keyless(command_help)),
+];
+
+/// DBSIZE
+fn db_size<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    let db = ctx.keys.db();
+    let keys_of =
+        |index| ctx.keys.with_stripe(index, |stripe| stripe.db(db).map_or(0, |part| part.table().len()));
+    ctx.reply.count((0..ctx.keys.store().stripes()).map(keys_of).sum());
+    Ok(())
+}
+
+/// TIME
+fn time<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    let now_us = clock::unix_us();
+    ctx.reply.array(2);
+    ctx.reply.bulk_integer(now_us / 1_000_000);
+    ctx.reply.bulk_integer(now_us % 1_000_000);
+    Ok(())
+}
+
+/// LASTSAVE: as long as nothing is saved, the time of the start.
+fn last_save<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    ctx.reply.integer(ctx.node.started_us / 1_000_000);
+    Ok(())
+}
+
+/// ROLE
+fn role<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    ctx.reply.array(3);
+    ctx.reply.bulk(b"master");
+    ctx.reply.integer(0);
+    ctx.reply.array(0);
+    Ok(())
+}
+
+/// What SHUTDOWN asks for.
+#[derive(Default)]
+struct ShutdownOptions {
+    saves: bool,
+    skips_saving: bool,
+    forces: bool,
+    now: bool,
+    aborts: bool,
+}
+
+impl ShutdownOptions {
+    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
+        let mut options = Self::default();
+        for index in 1..args.len() {
+            let known = [
+                ("SAVE", &mut options.saves),
+                ("NOSAVE", &mut options.skips_saving),
+                ("FORCE", &mut options.forces),
+                ("NOW", &mut options.now),
+                ("ABORT", &mut options.aborts),
+            ];
+            let Some((_, asked)) = known.into_iter().find(|(word, _)| args.is(index, word)) else {
+                return Err(text::SYNTAX.into());
+            };
+            *asked = true;
+        }
+        let others = options.saves || options.skips_saving || options.forces || options.now;
+        if options.aborts && others || options.saves && options.skips_saving {
+            return Err(text::SYNTAX.into());
+        }
+        Ok(options)
+    }
+}
+
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. There is nothing that a shutdown has to wait for, so none can be aborted.
+fn shutdown<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let options = ShutdownOptions::parse(args)?;
+    if options.aborts {
+        return Err("ERR No shutdown in progress.".into());
+    }
+    if options.saves && !options.forces {
+        log::warning!("SHUTDOWN SAVE refused: this version keeps data in memory only");
+        return Err("ERR Errors trying to SHUTDOWN. Check logs.".into());
+    }
+    ctx.node.shutdown.cancel();
+    ctx.session.close = true;
+    Ok(())
+}
+
+/// COMMAND
+fn command<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    command_docs::all(&ctx.node.table, ctx.reply);
+    Ok(())
+}
+
+/// COMMAND COUNT
+fn command_count<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    command_docs::count(&ctx.node.table, ctx.reply);
+    Ok(())
+}
+
+/// COMMAND LIST [FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]
+fn command_list<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let filter = command_docs::parse_list_filter(args.from(2)).ok_or(CommandError::from(text::SYNTAX))?;
+    command_docs::list(&ctx.node.table, filter, ctx.reply);
+    Ok(())
+}
+
+/// COMMAND INFO [command-name ...]
+fn command_info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    command_docs::info(&ctx.node.table, args.from(2), ctx.reply);
+    Ok(())
+}
+
+/// COMMAND DOCS [command-name ...]
+fn command_docs_of<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    command_docs::docs(&ctx.node.table, args.from(2), ctx.reply);
+    Ok(())
+}
+
+/// COMMAND GETKEYS command [arg ...]
+fn command_get_keys<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    command_docs::get_keys(&ctx.node.table, args.from(2), ctx.reply);
+    Ok(())
+}
+
+/// COMMAND GETKEYSANDFLAGS command [arg ...]
+fn command_get_keys_and_flags<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    command_docs::get_keys_and_flags(&ctx.node.table, args.from(2), ctx.reply);
+    Ok(())
+}
+
+/// COMMAND HELP
+fn command_help<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    ctx.reply.help(command_docs::HELP);
+    Ok(())
+}

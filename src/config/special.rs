@@ -1,0 +1,287 @@
+//! Settings whose values are neither number, text nor one of a list.
+
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use super::setting::{Reason, Value, format_bytes, parse_bytes};
+
+/// The flags of `notify-keyspace-events`.
+pub mod keyspace_events {
+    /// `K`: publish to `__keyspace@<db>__:<key>`.
+    pub const KEYSPACE: i64 = 1;
+    /// `E`: publish to `__keyevent@<db>__:<event>`.
+    pub const KEYEVENT: i64 = 1 << 1;
+    /// `g`: commands that know no type.
+    pub const GENERIC: i64 = 1 << 2;
+    /// `$`.
+    pub const STRING: i64 = 1 << 3;
+    /// `l`.
+    pub const LIST: i64 = 1 << 4;
+    /// `s`.
+    pub const SET: i64 = 1 << 5;
+    /// `h`.
+    pub const HASH: i64 = 1 << 6;
+    /// `z`.
+    pub const ZSET: i64 = 1 << 7;
+    /// `x`: a key expired.
+    pub const EXPIRED: i64 = 1 << 8;
+    /// `e`: a key was evicted.
+    pub const EVICTED: i64 = 1 << 9;
+    /// `t`.
+    pub const STREAM: i64 = 1 << 10;
+    /// `m`: a key was looked up in vain.
+    pub const KEY_MISS: i64 = 1 << 11;
+    /// `d`: modules.
+    pub const MODULE: i64 = 1 << 13;
+    /// `n`: a key was created.
+    pub const NEW: i64 = 1 << 14;
+    /// `A`: every class but `m` and `n`.
+    pub const ALL: i64 = GENERIC | STRING | LIST | SET | HASH | ZSET | EXPIRED | EVICTED | STREAM | MODULE;
+}
+
+use keyspace_events as event;
+
+/// The letters of classes in the order CONFIG GET writes them.
+const CLASS_LETTERS: &[(char, i64)] = &[
+    ('g', event::GENERIC),
+    ('$', event::STRING),
+    ('l', event::LIST),
+    ('s', event::SET),
+    ('h', event::HASH),
+    ('z', event::ZSET),
+    ('x', event::EXPIRED),
+    ('e', event::EVICTED),
+    ('t', event::STREAM),
+    ('d', event::MODULE),
+    ('n', event::NEW),
+];
+/// The letters that follow the classes.
+const OTHER_LETTERS: &[(char, i64)] =
+    &[('K', event::KEYSPACE), ('E', event::KEYEVENT), ('m', event::KEY_MISS)];
+
+/// A class of clients with an output buffer limit of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientClass {
+    /// All others.
+    Normal,
+    /// Replicas.
+    Replica,
+    /// Clients with a subscription.
+    PubSub,
+}
+
+/// When a client is closed for not reading its replies. Zero means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Bytes at which it is closed at once.
+    pub hard_bytes: i64,
+    /// Bytes that it may exceed for `soft_seconds`.
+    pub soft_bytes: i64,
+    /// See `soft_bytes`.
+    pub soft_seconds: i64,
+}
+
+/// One limit for each `ClientClass`, in its order.
+pub(super) type OutputLimits = [OutputLimit; 3];
+
+pub(super) const DEFAULT_OUTPUT_LIMITS: OutputLimits = [
+    OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_seconds: 0 },
+    OutputLimit { hard_bytes: 256 << 20, soft_bytes: 64 << 20, soft_seconds: 60 },
+    OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_seconds: 60 },
+];
+
+/// The class names CONFIG GET and CONFIG REWRITE show; the former has kept the old word.
+const SHOWN_CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
+const FILE_CLASSES: [&str; 3] = ["normal", "replica", "pubsub"];
+
+pub(super) fn parse_events(word: &[u8]) -> Result<i64, Reason> {
+    const REFUSAL: &str = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    word.iter().try_fold(0, |flags, &byte| match byte {
+        b'A' => Ok(flags | event::ALL),
+        _ => event_flag(char::from(byte)).map(|flag| flags | flag).ok_or(REFUSAL.into()),
+    })
+}
+
+/// With every class set, Redis writes `A` and leaves `n` out.
+pub(super) fn format_events(flags: i64) -> String {
+    let letters = |table: &'static [(char, i64)]| {
+        table.iter().filter(move |(_, flag)| flags & flag != 0).map(|(letter, _)| *letter)
+    };
+    let mut text = String::new();
+    match flags & event::ALL == event::ALL {
+        true => text.push('A'),
+        false => text.extend(letters(CLASS_LETTERS)),
+    }
+    text.extend(letters(OTHER_LETTERS));
+    text
+}
+
+fn event_flag(letter: char) -> Option<i64> {
+    CLASS_LETTERS.iter().chain(OTHER_LETTERS).find(|(known, _)| *known == letter).map(|(_, flag)| *flag)
+}
+
+/// The addresses of `bind`, joined by spaces. One empty word means none.
+pub(super) fn parse_addresses(words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
+    const ADDRESSES_MAX: usize = 16;
+    if words.len() > ADDRESSES_MAX {
+        return Err("Too many bind addresses specified.".into());
+    }
+    Ok(words.join(&b' '))
+}
+
+/// The absolute path of `word`, which must be an existing directory.
+pub(super) fn parse_directory(word: &[u8]) -> Result<Vec<u8>, Reason> {
+    let path = Path::new(std::ffi::OsStr::from_bytes(word));
+    let absolute = path.canonicalize().map_err(|error| os_reason(&error))?;
+    match absolute.is_dir() {
+        true => Ok(absolute.into_os_string().into_vec()),
+        false => Err("Not a directory".into()),
+    }
+}
+
+/// Empty when it cannot be told.
+pub(super) fn current_directory() -> Vec<u8> {
+    std::env::current_dir().map_or_else(|_| Vec::new(), |path| path.into_os_string().into_vec())
+}
+
+/// Moves the process to `path`.
+pub(super) fn change_directory(path: &[u8]) -> Result<(), Reason> {
+    std::env::set_current_dir(std::ffi::OsStr::from_bytes(path)).map_err(|error| os_reason(&error))
+}
+
+/// The kernel's text alone, as C's `strerror` gives it.
+pub(super) fn os_reason(error: &io::Error) -> Reason {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned().into()
+}
+
+/// Groups of `class hard soft seconds`; classes that are not named keep what `current` says.
+pub(super) fn parse_output_limits(words: &[&[u8]], current: &Value) -> Result<OutputLimits, Reason> {
+    let mut limits = match current {
+        Value::Limits(limits) => *limits,
+        _ => DEFAULT_OUTPUT_LIMITS,
+    };
+    if !words.len().is_multiple_of(4) {
+        return Err("Wrong number of arguments in buffer limit configuration.".into());
+    }
+    for group in words.chunks_exact(4) {
+        let class =
+            client_class(group[0]).ok_or("Invalid client class specified in buffer limit configuration.")?;
+        limits[class as usize] = parse_output_limit(&group[1..])
+            .ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.")?;
+    }
+    Ok(limits)
+}
+
+pub(super) fn format_output_limits(limits: &OutputLimits) -> String {
+    let shown = |(class, limit): (&str, &OutputLimit)| {
+        format!("{class} {} {} {}", limit.hard_bytes, limit.soft_bytes, limit.soft_seconds)
+    };
+    SHOWN_CLASSES.into_iter().zip(limits).map(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// One line a class, needed where it differs from the default.
+pub(super) fn output_limit_lines(name: &str, limits: &OutputLimits) -> Vec<(String, bool)> {
+    let line = |(class, (limit, default)): (&str, (&OutputLimit, &OutputLimit))| {
+        let (hard, soft) = (format_bytes(limit.hard_bytes as u64), format_bytes(limit.soft_bytes as u64));
+        (format!("{name} {class} {hard} {soft} {}", limit.soft_seconds), limit != default)
+    };
+    FILE_CLASSES.into_iter().zip(limits.iter().zip(&DEFAULT_OUTPUT_LIMITS)).map(line).collect()
+}
+
+fn client_class(word: &[u8]) -> Option<ClientClass> {
+    match word.to_ascii_lowercase().as_slice() {
+        b"normal" => Some(ClientClass::Normal),
+        b"slave" | b"replica" => Some(ClientClass::Replica),
+        b"pubsub" => Some(ClientClass::PubSub),
+        _ => None,
+    }
+}
+
+fn parse_output_limit(words: &[&[u8]]) -> Option<OutputLimit> {
+    let bytes = |word| parse_bytes(word).map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    let soft_seconds: i64 = std::str::from_utf8(words[2]).ok()?.parse().ok()?;
+    let limit = OutputLimit { hard_bytes: bytes(words[0])?, soft_bytes: bytes(words[1])?, soft_seconds };
+    (soft_seconds >= 0).then_some(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_classes_are_shown_as_redis_shows_them() {
+        let check = |word: &str, expected: &str| {
+            assert_eq!(format_events(parse_events(word.as_bytes()).unwrap()), expected, "{word}");
+        };
+        check("", "");
+        check("KEA", "AKE");
+        check("A", "A");
+        check("Elg", "glE");
+        check("AKEmnd", "AKEm");
+        check("nmKxE", "xnKEm");
+        check("g$lshzxetd", "A");
+        check("g$lshzxetdnmKE", "AKEm");
+        assert_eq!(parse_events(b"KZ"), Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()));
+    }
+
+    #[test]
+    fn output_limits_change_only_the_classes_named() {
+        let check = |text: &str, expected: Result<&str, &str>| {
+            let words: Vec<&[u8]> = match text {
+                "" => Vec::new(),
+                _ => text.split(' ').map(str::as_bytes).collect(),
+            };
+            let limits = parse_output_limits(&words, &Value::Limits(DEFAULT_OUTPUT_LIMITS));
+            let shown = limits.map(|limits| format_output_limits(&limits));
+            assert_eq!(shown.as_deref().map_err(|reason| reason.as_ref()), expected, "{text}");
+        };
+        const COUNT: &str = "Wrong number of arguments in buffer limit configuration.";
+        const CLASS: &str = "Invalid client class specified in buffer limit configuration.";
+        const LIMIT: &str = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+        check("", Ok("normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"));
+        check(
+            "normal 1mb 2kb 3",
+            Ok("normal 1048576 2048 3 slave 268435456 67108864 60 pubsub 33554432 8388608 60"),
+        );
+        check("Replica 1 2 3 pubsub 0 0 0", Ok("normal 0 0 0 slave 1 2 3 pubsub 0 0 0"));
+        check("slave 1 2 3 replica 4 5 6", Ok("normal 0 0 0 slave 4 5 6 pubsub 33554432 8388608 60"));
+        check("normal 1 2", Err(COUNT));
+        check("foo 1 2 3", Err(CLASS));
+        check("master 0 0 0", Err(CLASS));
+        check("normal abc 2kb 3", Err(LIMIT));
+        check("normal -1 0 0", Err(LIMIT));
+        check("normal 1 0 -1", Err(LIMIT));
+        check("normal 1 2 '3", Err(LIMIT));
+    }
+
+    #[test]
+    fn output_limits_take_one_line_a_class_in_the_file() {
+        let limits =
+            parse_output_limits(&[b"normal", b"1mb", b"3000", b"5"], &Value::Limits(DEFAULT_OUTPUT_LIMITS))
+                .unwrap();
+        let lines = output_limit_lines("limit", &limits);
+        let expected = [
+            ("limit normal 1mb 3000 5", true),
+            ("limit replica 256mb 64mb 60", false),
+            ("limit pubsub 32mb 8mb 60", false),
+        ];
+        assert_eq!(lines, expected.map(|(line, needed)| (line.to_owned(), needed)));
+    }
+
+    #[test]
+    fn addresses_are_bounded_in_number() {
+        assert_eq!(parse_addresses(&[b"127.0.0.1", b"-::1"]), Ok(b"127.0.0.1 -::1".to_vec()));
+        assert_eq!(parse_addresses(&[b""]), Ok(Vec::new()));
+        assert_eq!(parse_addresses(&[b"a".as_slice(); 17]), Err("Too many bind addresses specified.".into()));
+    }
+
+    #[test]
+    fn directories_must_exist() {
+        assert_eq!(parse_directory(b"/nonexistent"), Err("No such file or directory".into()));
+        assert_eq!(parse_directory(b""), Err("No such file or directory".into()));
+        assert_eq!(parse_directory(b"/dev/null"), Err("Not a directory".into()));
+        assert_eq!(parse_directory(b"/"), Ok(b"/".to_vec()));
+    }
+}

@@ -1,0 +1,235 @@
+//! The settings: one row each, and nothing about a setting anywhere else but in the code that obeys it.
+//!
+//! Names, types, bounds, enumerations and defaults are those of Redis 7.2 unless the row says otherwise. The line above a row
+//! documents it; `config/tartan.conf` explains it to the operator.
+
+use super::setting::{
+    Setting, addresses, boolean, bytes, choice, directory, events, number, octal, off, output_limits,
+    save_points, text,
+};
+
+/// Declares `Id` and `SETTINGS` from the same rows, so that an `Id` is its row's index.
+macro_rules! settings {
+    ($($(#[doc = $about:literal])+ $id:ident = $row:expr;)+) => {
+        /// A setting. `id as usize` is its row in `SETTINGS`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Id { $($(#[doc = $about])+ $id),+ }
+
+        /// How many there are.
+        pub(super) const COUNT: usize = [$(Id::$id),+].len();
+
+        /// Every row, in the order of `Id`.
+        pub static SETTINGS: &[Setting] = &[$($row.id(Id::$id)),+];
+    };
+}
+
+/// `loglevel`, in the order of `base::log::Level`.
+const LOG_LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
+/// Who may use a guarded command: nobody, everybody, or local connections only.
+const GUARD: &[&str] = &["no", "yes", "local"];
+const POLICIES: &[&str] = &[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+];
+
+const INT_MAX: u64 = i32::MAX as u64;
+const LONG_MAX: u64 = i64::MAX as u64;
+const MB: i64 = 1024 * 1024;
+
+settings! {
+    // Network.
+    /// Addresses to listen on; `-` before one: do not fail if it does not exist.
+    Bind = addresses("bind", "* -::*").live();
+    /// TCP port; 0: none.
+    Port = number("port", 0, 65_535, 6379).live();
+    /// Path of the unix socket; empty: none.
+    UnixSocket = text("unixsocket", "");
+    /// Permissions of the unix socket; 0: as the umask says.
+    UnixSocketPerm = octal("unixsocketperm", 0o777, 0);
+    /// Length of the accept queue.
+    TcpBacklog = number("tcp-backlog", 0, INT_MAX, 511);
+    /// Seconds between keep-alive probes; 0: none.
+    TcpKeepalive = number("tcp-keepalive", 0, INT_MAX, 300).live();
+    /// Seconds after which an idle client is disconnected; 0: never.
+    Timeout = number("timeout", 0, INT_MAX, 0).live();
+    /// Greatest number of clients.
+    MaxClients = number("maxclients", 1, u32::MAX as u64, 10_000).live();
+    /// Refuse other hosts while there is no password and no explicit address.
+    ProtectedMode = boolean("protected-mode", true).live();
+
+    // Access.
+    /// Password of the default user; empty: none.
+    RequirePass = text("requirepass", "").live();
+    /// Who may use DEBUG.
+    EnableDebugCommand = choice("enable-debug-command", GUARD, 0);
+    /// Who may change protected settings.
+    EnableProtectedConfigs = choice("enable-protected-configs", GUARD, 0);
+
+    // Process.
+    /// Worker threads. Not in Redis, whose `io-threads` is its alias; default: the CPUs granted to the container.
+    ServerThreads = number("server-threads", 1, 256, 1).alias("io-threads").per_cpu();
+    /// Accepted for Redis's sake; workers always read.
+    IoThreadsDoReads = boolean("io-threads-do-reads", false);
+    /// Number of databases.
+    Databases = number("databases", 1, INT_MAX, 16);
+    /// Background rounds a second.
+    Hz = number("hz", 0, INT_MAX, 10).clamp(1, 500).live();
+    /// More background rounds with more clients.
+    DynamicHz = boolean("dynamic-hz", true).live();
+    /// Seconds that SHUTDOWN waits for replicas.
+    ShutdownTimeout = number("shutdown-timeout", 0, INT_MAX, 10).live();
+    /// Working directory.
+    Dir = directory("dir").protected().live();
+    /// File holding the process id; empty: none.
+    PidFile = text("pidfile", "");
+
+    // Log and metrics.
+    /// Least level that is logged.
+    LogLevel = choice("loglevel", LOG_LEVELS, 2).live();
+    /// Log file; empty: standard output.
+    LogFile = text("logfile", "");
+    /// Form of log lines. Not in Redis.
+    LogFormat = choice("log-format", &["redis", "json"], 0);
+    /// Show a banner even when the log is no terminal.
+    AlwaysShowLogo = boolean("always-show-logo", false);
+    /// Port of the metrics endpoint; 0: none. Not in Redis.
+    MetricsPort = number("metrics-port", 0, 65_535, 9121);
+
+    // Memory.
+    /// Bytes of data at which eviction starts; 0: no limit.
+    MaxMemory = bytes("maxmemory", 0, u64::MAX, 0).live();
+    /// What is evicted.
+    MaxMemoryPolicy = choice("maxmemory-policy", POLICIES, 7).live();
+    /// Keys looked at for each eviction.
+    MaxMemorySamples = number("maxmemory-samples", 1, INT_MAX, 5).live();
+    /// How long eviction may hold up a command: 0 least, 100 without bound.
+    MaxMemoryEvictionTenacity = number("maxmemory-eviction-tenacity", 0, 100, 10).live();
+    /// Hits that saturate the LFU counter: the higher, the more.
+    LfuLogFactor = number("lfu-log-factor", 0, INT_MAX, 10).live();
+    /// Minutes after which the LFU counter is lowered; 0: at each look.
+    LfuDecayTime = number("lfu-decay-time", 0, INT_MAX, 1).live();
+    /// Keep the kernel from using huge pages, whose making would hold up commands.
+    DisableThp = boolean("disable-thp", true);
+    /// Effort of active expiry, 1 to 10.
+    ActiveExpireEffort = number("active-expire-effort", 1, 10, 1).live();
+    /// Free evicted values in the background.
+    LazyFreeEviction = boolean("lazyfree-lazy-eviction", false).live();
+    /// Free expired values in the background.
+    LazyFreeExpire = boolean("lazyfree-lazy-expire", false).live();
+    /// Free overwritten values in the background.
+    LazyFreeServerDel = boolean("lazyfree-lazy-server-del", false).live();
+    /// DEL frees in the background, like UNLINK.
+    LazyFreeUserDel = boolean("lazyfree-lazy-user-del", false).live();
+    /// FLUSHALL and FLUSHDB free in the background unless told SYNC.
+    LazyFreeUserFlush = boolean("lazyfree-lazy-user-flush", false).live();
+
+    // Limits of clients.
+    /// Greatest length of one argument in bytes.
+    ProtoMaxBulkLen = bytes("proto-max-bulk-len", MB, LONG_MAX, 512 * MB).live();
+    /// Greatest size of a client's query buffer in bytes.
+    ClientQueryBufferLimit = bytes("client-query-buffer-limit", MB, LONG_MAX, 1024 * MB).live();
+    /// Output buffer limits of each class of clients.
+    ClientOutputBufferLimit = output_limits("client-output-buffer-limit").live();
+
+    // Events and slow log.
+    /// Key-space events that are published.
+    NotifyKeyspaceEvents = events("notify-keyspace-events").live();
+    /// Microseconds from which on a command is logged as slow; 0: all, -1: none.
+    SlowlogLogSlowerThan = number("slowlog-log-slower-than", -1, LONG_MAX, 10_000).live();
+    /// Entries kept in the slow log.
+    SlowlogMaxLen = number("slowlog-max-len", 0, LONG_MAX, 128).live();
+
+    // Encodings.
+    /// Fields up to which a hash stays a listpack.
+    HashMaxListpackEntries =
+        number("hash-max-listpack-entries", 0, LONG_MAX, 512).alias("hash-max-ziplist-entries").live();
+    /// Length of a field or value up to which a hash stays a listpack.
+    HashMaxListpackValue =
+        bytes("hash-max-listpack-value", 0, LONG_MAX, 64).alias("hash-max-ziplist-value").live();
+    /// Size of a list node: elements, or -1 to -5 for 4 KB to 64 KB.
+    ListMaxListpackSize =
+        number("list-max-listpack-size", i32::MIN as i64, INT_MAX, -2).alias("list-max-ziplist-size").live();
+    /// List nodes left uncompressed at each end; 0: all.
+    ListCompressDepth = number("list-compress-depth", 0, INT_MAX, 0).live();
+    /// Members up to which a set of integers stays an intset.
+    SetMaxIntsetEntries = number("set-max-intset-entries", 0, LONG_MAX, 512).live();
+    /// Members up to which a set stays a listpack.
+    SetMaxListpackEntries = number("set-max-listpack-entries", 0, LONG_MAX, 128).live();
+    /// Length of a member up to which a set stays a listpack.
+    SetMaxListpackValue = number("set-max-listpack-value", 0, LONG_MAX, 64).live();
+    /// Members up to which a sorted set stays a listpack.
+    ZsetMaxListpackEntries =
+        number("zset-max-listpack-entries", 0, LONG_MAX, 128).alias("zset-max-ziplist-entries").live();
+    /// Length of a member up to which a sorted set stays a listpack.
+    ZsetMaxListpackValue =
+        bytes("zset-max-listpack-value", 0, LONG_MAX, 64).alias("zset-max-ziplist-value").live();
+    /// Bytes of a stream node; 0: no limit.
+    StreamNodeMaxBytes = bytes("stream-node-max-bytes", 0, LONG_MAX, 4096).live();
+    /// Entries of a stream node; 0: no limit.
+    StreamNodeMaxEntries = number("stream-node-max-entries", 0, LONG_MAX, 100).live();
+
+    // Persistence: this version has none, and says so instead of accepting what it would not do.
+    /// Only `""`. Redis's default has save points.
+    Save = save_points("save").live();
+    /// Only `no`.
+    AppendOnly = off("appendonly").live();
+}
+
+/// The row of `id`.
+pub(super) fn row(id: Id) -> &'static Setting {
+    &SETTINGS[id as usize]
+}
+
+/// The row whose name or alias is `name` in any case, and the spelling found.
+pub(super) fn find(name: &[u8]) -> Option<(&'static Setting, &'static str)> {
+    SETTINGS.iter().find_map(|row| {
+        let spelling = row.names().find(|spelling| name.eq_ignore_ascii_case(spelling.as_bytes()))?;
+        Some((row, spelling))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_in_the_order_of_their_ids_and_names_are_unique() {
+        let mut names = std::collections::HashSet::new();
+        for (index, row) in SETTINGS.iter().enumerate() {
+            assert_eq!(row.id as usize, index, "{}", row.name);
+            assert!(row.names().all(|name| names.insert(name)), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn every_default_can_be_read_back() {
+        for row in SETTINGS {
+            let value = row.default_value();
+            let text = row.format(&value);
+            // The working directory may be unreadable, and `save` and the like read several words.
+            let words: Vec<&[u8]> = match row.takes_words() {
+                true => text.split(|&byte| byte == b' ').collect(),
+                false => vec![&text],
+            };
+            assert_eq!(row.parse(&words, &value), Ok(value.clone()), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn rows_are_found_by_name_and_alias_in_any_case() {
+        let check = |name: &str, expected: Option<(Id, &str)>| {
+            let found = find(name.as_bytes()).map(|(row, spelling)| (row.id, spelling));
+            assert_eq!(found, expected, "{name}");
+        };
+        check("hz", Some((Id::Hz, "hz")));
+        check("IO-Threads", Some((Id::ServerThreads, "io-threads")));
+        check("hash-max-ziplist-value", Some((Id::HashMaxListpackValue, "hash-max-ziplist-value")));
+        check("hertz", None);
+    }
+}

@@ -1,0 +1,500 @@
+//! Clients that wait for keys (design 2.6).
+//!
+//! The protocol:
+//! 1. A handler that finds nothing asks to wait ([`Context::block`]). The call is entered into the queues of its keys before the
+//!    stripes are unlocked, so no write can slip in between.
+//! 2. A write that changes an awaited key notes the key. When its locks are released, and before its own reply leaves, the same
+//!    worker serves the key's waiters in order: it locks what the waiter's command needs, looks whether it still waits and the
+//!    key holds what it wants, and runs its command for it. What that changes is noted and served in the same way.
+//! 3. `Waiting` turns to `Claimed` by one compare-and-swap, made by the handler under all its locks when it has found an element
+//!    and before it takes it ([`Context::claim`]). Time-out, disconnection and CLIENT UNBLOCK turn `Waiting` to `Ended` by
+//!    the same swap; whoever comes second does nothing. So an element is never taken for a client that has gone.
+//! 4. Whoever turned the state, and nobody else, delivers the reply, once. Two workers may try the same call one after the other
+//!    (two of its keys have become ready); that it is claimed says nothing about who has claimed it, so an [`Attempt`] knows.
+//! 5. Only the call's own connection takes it out of the queues, before its client's next command and when no lock is held (who
+//!    unblocks a client within EXEC holds some). A dead call that is met in a queue until then is passed over.
+//! 6. Every write notes the key for its own worker. So an attempt that finds nothing may give up: whoever changes the key after
+//!    it, will try again.
+//!
+//! A call's own worker learns of the outcome by its client's signal, which stays raised until it is looked at.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::context::{Call, Context};
+use super::error::{CommandError, text};
+use super::execute::{self, Order};
+use super::keyspace::Keyspace;
+use super::session::{ClientHandle, Session};
+use super::worker::Worker;
+use crate::base::hash::hash as hash_of;
+use crate::base::number;
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicU8, Ordering};
+use crate::resp::{Output, Protocol, Reply};
+use crate::store::{DbKey, Entry, Mode, Store, Waiter};
+use crate::value::ValueType;
+
+const WAITING: u8 = 0;
+const CLAIMED: u8 = 1;
+const ENDED: u8 = 2;
+
+/// What a handler asks for when it has found nothing.
+pub struct BlockRequest<'a> {
+    /// The keys to wait for, of the selected database.
+    pub keys: Vec<&'a [u8]>,
+    /// What one of them must hold for the command to be worth trying.
+    pub wants: ValueType,
+    /// Whether the command is also to be tried when its key goes (XREADGROUP).
+    pub on_removal: bool,
+    /// When to give up, in Unix milliseconds.
+    pub deadline_ms: Option<i64>,
+    /// The arguments to run it with, if not its own (XREAD has resolved `$`).
+    pub arguments: Option<Vec<Vec<u8>>>,
+    /// What to reply then.
+    pub timeout_reply: TimeoutReply,
+}
+
+/// What a blocking command replies when its time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeoutReply {
+    /// `$-1`, `_` in RESP3.
+    Null,
+    /// `*-1`, `_` in RESP3.
+    NullArray,
+    /// `+OK`: the time was what the command asked for (DEBUG SLEEP).
+    Ok,
+    /// A number (WAIT).
+    Integer(i64),
+    /// An array of two numbers (WAITAOF).
+    Integers(i64, i64),
+}
+
+impl TimeoutReply {
+    fn write(self, reply: &mut Reply) {
+        match self {
+            Self::Null => reply.null(),
+            Self::NullArray => reply.null_array(),
+            Self::Ok => reply.ok(),
+            Self::Integer(number) => reply.integer(number),
+            Self::Integers(first, second) => {
+                reply.array(2);
+                reply.integer(first);
+                reply.integer(second);
+            }
+        }
+    }
+}
+
+impl BlockRequest<'_> {
+    /// To wait for the time alone, or for somebody who calls [`BlockedCall::answer`] (WAIT).
+    pub fn without_keys(deadline_ms: Option<i64>, timeout_reply: TimeoutReply) -> Self {
+        let wants = ValueType::String;
+        Self { keys: Vec::new(), wants, on_removal: false, deadline_ms, arguments: None, timeout_reply }
+    }
+}
+
+/// A call that waits.
+pub struct BlockedCall {
+    handle: Arc<ClientHandle>,
+    id: u64,
+    protocol: Protocol,
+    db: usize,
+    arguments: Vec<Vec<u8>>,
+    keys: Vec<DbKey>,
+    wants: ValueType,
+    on_removal: bool,
+    deadline_ms: Option<i64>,
+    timeout_reply: TimeoutReply,
+    state: AtomicU8,
+    outcome: Mutex<Option<Output>>,
+}
+
+impl BlockedCall {
+    pub(super) fn new(
+        session: &Session,
+        protocol: Protocol,
+        argv: &[&[u8]],
+        request: BlockRequest<'_>,
+    ) -> Self {
+        let own = || argv.iter().map(|argument| argument.to_vec()).collect();
+        Self {
+            handle: session.handle.clone(),
+            id: session.handle.id,
+            protocol,
+            db: session.db,
+            arguments: request.arguments.unwrap_or_else(own),
+            keys: request.keys.iter().map(|key| (session.db, Box::from(*key))).collect(),
+            wants: request.wants,
+            on_removal: request.on_removal,
+            deadline_ms: request.deadline_ms,
+            timeout_reply: request.timeout_reply,
+            state: AtomicU8::new(WAITING),
+            outcome: Mutex::new(None),
+        }
+    }
+
+    /// When to give up, in Unix milliseconds.
+    pub fn deadline_ms(&self) -> Option<i64> {
+        self.deadline_ms
+    }
+
+    /// Whether it still waits, and its client has not been told to go.
+    pub fn is_waiting(&self) -> bool {
+        self.state.load(Ordering::Acquire) == WAITING && !self.handle.is_killed()
+    }
+
+    /// Rule 3: true for the one who has ended it; that one also replies.
+    pub fn end(&self) -> bool {
+        self.turn(ENDED)
+    }
+
+    /// Ends it and gives its client what `write` writes; false if somebody else has been faster.
+    pub fn answer(&self, write: impl FnOnce(&mut Reply)) -> bool {
+        if !self.end() {
+            return false;
+        }
+        let mut reply = Reply::new(self.protocol);
+        write(&mut reply);
+        self.deliver(std::mem::take(reply.output()));
+        true
+    }
+
+    /// Ends it and gives its client this error, or the reply of a time-out (CLIENT UNBLOCK).
+    pub fn unblock(&self, error: Option<&str>) -> bool {
+        self.answer(|reply| match error {
+            Some(error) => reply.error(error),
+            None => self.write_timeout(reply),
+        })
+    }
+
+    /// Writes what a time-out replies.
+    pub fn write_timeout(&self, reply: &mut Reply) {
+        self.timeout_reply.write(reply);
+    }
+
+    /// The reply, once somebody has delivered it.
+    pub fn take_outcome(&self) -> Option<Output> {
+        self.outcome.lock().take()
+    }
+
+    /// Takes the call out of the queues of its keys (rule 5). No stripe may be held.
+    pub fn leave(&self, store: &Store) {
+        for key in &self.keys {
+            let mut guard = store.locks().lock(store.stripe_of(hash_of(&key.1)), Mode::Write);
+            if let Some(stripe) = guard.stripe_mut() {
+                stripe.unwait(key, self.id);
+            }
+        }
+    }
+
+    fn turn(&self, to: u8) -> bool {
+        self.state.compare_exchange(WAITING, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn deliver(&self, output: Output) {
+        *self.outcome.lock() = Some(output);
+        self.handle.signal.raise();
+    }
+
+    /// Whether it is worth trying when a key holds this type, or nothing.
+    fn suits(&self, held: Option<ValueType>) -> bool {
+        self.on_removal || held == Some(self.wants)
+    }
+}
+
+/// One try to serve a call, by one worker.
+pub struct Attempt<'c> {
+    call: &'c BlockedCall,
+    claimed: Cell<bool>,
+}
+
+impl<'c> Attempt<'c> {
+    fn new(call: &'c BlockedCall) -> Self {
+        Self { call, claimed: Cell::new(false) }
+    }
+
+    /// Rule 3: true if this attempt may serve the call, however often it asks.
+    pub(super) fn claim(&self) -> bool {
+        // The connection's own task may not have been told yet that the peer has closed. As long as the call waits its socket is
+        // open, so the descriptor is still its own; a client that leaves is turned to ended before its socket is closed.
+        let claimed = self.claimed.get() || (!self.call.handle.has_left() && self.call.turn(CLAIMED));
+        self.claimed.set(claimed);
+        claimed
+    }
+}
+
+impl Waiter for BlockedCall {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl<'a> Context<'_, 'a> {
+    /// Whether the command may wait.
+    pub fn may_block(&self) -> bool {
+        !matches!(self.call, Call::Transaction)
+    }
+
+    /// Asks to wait; the handler returns without a reply. Where waiting is not allowed, replies as after a time-out.
+    pub fn block(&mut self, request: BlockRequest<'a>) {
+        match self.call {
+            Call::Direct => self.request = Some(request),
+            Call::Waiting(_) => {}
+            Call::Transaction => request.timeout_reply.write(self.reply),
+        }
+    }
+}
+
+/// Serves whoever waits for the keys that this worker's writes have made ready.
+pub fn serve_ready(worker: &Worker) {
+    loop {
+        let Some(key) = worker.ready.borrow_mut().pop_front() else { return };
+        serve_key(worker, &key);
+    }
+}
+
+/// Serves the waiters of a key, first come first served.
+fn serve_key(worker: &Worker, key: &DbKey) {
+    let store = &worker.node.store;
+    let waiters = store.locks().lock(store.stripe_of(hash_of(&key.1)), Mode::Read).stripe().waiters(key);
+    // What the key was last seen to hold: those whom it does not suit need not be tried (rule 6).
+    let mut seen = None;
+    for waiter in waiters {
+        let Some(call) = waiter.as_any().downcast_ref::<BlockedCall>() else { continue };
+        if call.is_waiting() && seen.is_none_or(|held| call.suits(held)) {
+            seen = serve(worker, call, key);
+        }
+    }
+}
+
+/// Tries to serve a call. If the key does not suit it, returns what it holds.
+fn serve(worker: &Worker, call: &BlockedCall, key: &DbKey) -> Option<Option<ValueType>> {
+    let argv: Vec<&[u8]> = call.arguments.iter().map(Vec::as_slice).collect();
+    let (command, handling) = execute::find(&worker.node, &argv)?;
+    let mut session = Session::new(call.handle.clone(), true);
+    (session.db, session.protocol) = (call.db, call.protocol);
+    let mut reply = Reply::new(call.protocol);
+    let order = Order { command, handling, argv: &argv, hash: None };
+    let attempt = Attempt::new(call);
+    let _guard = UnwindGuard(&attempt);
+    let held = Cell::new(None);
+    let ran = execute::run_for_waiter(worker, &mut session, &mut reply, &order, &attempt, |keys| {
+        held.set(keys.peek(&key.1).map(Entry::value_type));
+        call.suits(held.get())
+    });
+    let Some(ran) = ran else { return Some(held.get()) };
+    if let Some(error) = ran.error
+        && attempt.claim()
+    {
+        execute::count_error(worker, &error);
+        reply = Reply::new(call.protocol);
+        reply.error(&error.0);
+    }
+    if attempt.claimed.get() {
+        call.deliver(std::mem::take(reply.output()));
+    }
+    None
+}
+
+/// A handler that panics when it has claimed its call would leave a client that nobody ever answers: it is closed.
+struct UnwindGuard<'c>(&'c Attempt<'c>);
+
+impl Drop for UnwindGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.0.claimed.get() {
+            self.0.call.handle.kill();
+        }
+    }
+}
+
+/// The text that CLIENT UNBLOCK ERROR sends.
+pub const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+
+/// Parses a time-out in seconds, as a double, into a deadline. Zero waits for ever.
+///
+/// # Errors
+/// Not a number, negative, or beyond what milliseconds can hold.
+pub fn deadline_from_seconds(argument: &[u8], now_ms: i64) -> Result<Option<i64>, CommandError> {
+    let seconds = number::parse_f64(argument).ok_or(text::TIMEOUT_NOT_FLOAT)?;
+    // Rounded up, so that the shortest time is not taken for none; -0.0001 is none, as in Redis.
+    let milliseconds = (seconds * 1000.0).ceil();
+    if milliseconds >= i64::MAX as f64 {
+        return Err(text::TIMEOUT_RANGE.into());
+    }
+    deadline_from_milliseconds(milliseconds as i64, now_ms)
+}
+
+/// A time-out in milliseconds as a deadline. Zero waits for ever.
+///
+/// # Errors
+/// Negative, or beyond what milliseconds can hold.
+pub fn deadline_from_milliseconds(timeout_ms: i64, now_ms: i64) -> Result<Option<i64>, CommandError> {
+    match timeout_ms {
+        ..0 => Err(text::TIMEOUT_NEGATIVE.into()),
+        0 => Ok(None),
+        _ => now_ms.checked_add(timeout_ms).map(Some).ok_or(text::TIMEOUT_RANGE.into()),
+    }
+}
+
+/// Enters a call into the queues of its keys, under the locks that its command still holds (rule 1).
+pub(super) fn register(worker: &Worker, keys: &mut Keyspace<'_>, call: &Arc<BlockedCall>) {
+    let store = &worker.node.store;
+    for key in &call.keys {
+        let Some(stripe) = keys.held_mut().stripe_mut(store.stripe_of(hash_of(&key.1))) else {
+            unreachable!(
+                "a command waits for a key that it has not locked for writing: it must be `keyed_alone`"
+            )
+        };
+        // The same key may be named twice.
+        stripe.unwait(key, call.id);
+        stripe.wait(key.clone(), call.clone());
+    }
+}
+
+#[cfg(all(test, tartan_loom))]
+mod loom_tests {
+    use loom::thread;
+
+    use super::*;
+    use crate::store::{Held, Locks, NewValue, Stripe, Wanted};
+
+    /// The keys that one client waits for, each in the stripe of its index; an entry stands for an element.
+    const KEYS: [&[u8]; 2] = [b"one", b"other"];
+
+    struct Model {
+        locks: Locks,
+        call: Arc<BlockedCall>,
+    }
+
+    impl Model {
+        fn new(keys: usize) -> Arc<Self> {
+            let handle = ClientHandle::new(1, String::new(), String::new(), 0, false, 0);
+            let session = Session::new(Arc::new(handle), true);
+            let mut request = BlockRequest::without_keys(None, TimeoutReply::Null);
+            request.keys = KEYS[..keys].to_vec();
+            let call = BlockedCall::new(&session, Protocol::Resp2, &[], request);
+            Arc::new(Self { locks: Locks::new(keys), call: Arc::new(call) })
+        }
+
+        fn lock(&self) -> Held<'_> {
+            let mut wanted: Wanted = (0..self.locks.len()).map(|index| (index, Mode::Write)).collect();
+            self.locks.lock_wanted(&mut wanted)
+        }
+
+        fn on_stripe<R>(&self, index: usize, visit: impl FnOnce(&mut Stripe) -> R) -> R {
+            visit(self.locks.lock(index, Mode::Write).stripe_mut().expect("locked for writing"))
+        }
+
+        /// The client's command: takes what is there, or waits (rule 1).
+        fn take_or_wait(&self) -> bool {
+            let mut held = self.lock();
+            let taken = find(&held).is_some_and(|index| take(&mut held, index));
+            for index in (0..self.locks.len()).filter(|_| !taken) {
+                held.stripe_mut(index).expect("locked").wait((0, KEYS[index].into()), self.call.clone());
+            }
+            taken
+        }
+
+        /// A writer: adds an element, then serves who waits (rules 2 to 4).
+        fn add_and_serve(&self, index: usize) {
+            let key: DbKey = (0, KEYS[index].into());
+            let awaited = self.on_stripe(index, |stripe| {
+                stripe.db_mut(0).insert(hash_of(&key.1), &key.1, NewValue::Integer(1), None, 0);
+                stripe.awaited(0, &key.1)
+            });
+            let waiters = self.on_stripe(index, |stripe| stripe.waiters(&key));
+            for waiter in waiters.iter().filter(|_| awaited) {
+                let call = waiter.as_any().downcast_ref::<BlockedCall>().expect("a call");
+                if call.is_waiting() {
+                    self.attempt(call);
+                }
+            }
+        }
+
+        fn attempt(&self, call: &BlockedCall) {
+            let attempt = Attempt::new(call);
+            let mut reply = Reply::new(Protocol::Resp2);
+            let mut held = self.lock();
+            if let Some(index) = find(&held)
+                && attempt.claim()
+                && take(&mut held, index)
+            {
+                reply.ok();
+            }
+            drop(held);
+            if attempt.claimed.get() {
+                call.deliver(std::mem::take(reply.output()));
+            }
+        }
+
+        fn elements(&self) -> usize {
+            let held = self.lock();
+            (0..self.locks.len()).filter(|&index| has_element(&held, index)).count()
+        }
+
+        fn outcome(&self) -> Option<usize> {
+            self.call.take_outcome().map(|outcome| outcome.len())
+        }
+    }
+
+    fn has_element(held: &Held<'_>, index: usize) -> bool {
+        let part = held.stripe(index).and_then(|stripe| stripe.db(0));
+        part.is_some_and(|part| part.find(hash_of(KEYS[index]), KEYS[index]).is_some())
+    }
+
+    fn find(held: &Held<'_>) -> Option<usize> {
+        (0..KEYS.len()).find(|&index| has_element(held, index))
+    }
+
+    fn take(held: &mut Held<'_>, index: usize) -> bool {
+        let stripe = held.stripe_mut(index).expect("locked");
+        stripe.db_mut(0).remove(hash_of(KEYS[index]), KEYS[index]).is_some()
+    }
+
+    fn check(scenario: impl Fn() + Sync + Send + 'static) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(scenario);
+    }
+
+    /// A write races with the look, the registration and the time-out: the element is taken once and replied, or stays.
+    #[test]
+    fn loom_a_time_out_races_with_serving() {
+        check(|| {
+            let model = Model::new(1);
+            let writer = {
+                let model = model.clone();
+                thread::spawn(move || model.add_and_serve(0))
+            };
+            let mut taken = model.take_or_wait();
+            let ended = !taken && model.call.end();
+            writer.join().expect("no panic");
+            let outcome = model.outcome();
+            assert_eq!(outcome.is_some(), !taken && !ended);
+            taken |= outcome.is_some_and(|bytes| bytes > 0);
+            assert_eq!(usize::from(taken) + model.elements(), 1);
+        });
+    }
+
+    /// Two writers make both keys of one client ready: it gets one element, in one reply, and no wake-up is lost.
+    #[test]
+    fn loom_two_writers_serve_one_client() {
+        check(|| {
+            let model = Model::new(2);
+            let writers = [0, 1].map(|index| {
+                let model = model.clone();
+                thread::spawn(move || model.add_and_serve(index))
+            });
+            let taken = model.take_or_wait();
+            writers.into_iter().for_each(|writer| writer.join().expect("no panic"));
+            assert_eq!(model.outcome(), (!taken).then_some(b"+OK\r\n".len()));
+            assert_eq!(model.elements(), 1);
+        });
+    }
+}

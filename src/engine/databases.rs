@@ -1,0 +1,55 @@
+//! Whole databases: emptying and exchanging them while every stripe is held.
+//!
+//! The tables are detached under the locks and dropped when no lock is held any more (design 2.4): in the background, unless
+//! they are small or the client wants to wait for it.
+
+use super::context::Context;
+use crate::base::hash::hash as hash_of;
+use crate::store::{Db, Stripe};
+
+impl Context<'_, '_> {
+    /// Empties a database, or all, and returns the number of keys that were in it. Every stripe must be held for writing.
+    pub fn flush(&mut self, db: Option<usize>, frees_in_place: bool) -> usize {
+        let mut tables = Vec::new();
+        for index in 0..self.keys.store().stripes() {
+            let Some(stripe) = self.keys.held_mut().stripe_mut(index) else { continue };
+            let dbs = match db {
+                Some(db) => db..db + 1,
+                None => 0..stripe.db_count(),
+            };
+            for db in dbs {
+                tell_flushed(self.worker, stripe, db);
+                tables.push(stripe.take_db(db));
+            }
+        }
+        tables.retain(|table: &Db| !table.table().is_empty());
+        let keys = tables.iter().map(|table| table.table().len()).sum();
+        self.keys.effects.discard_tables(tables, frees_in_place);
+        keys
+    }
+
+    /// Exchanges the contents of two databases. Every stripe must be held for writing.
+    pub fn swap_dbs(&mut self, one: usize, other: usize) {
+        for index in 0..self.keys.store().stripes() {
+            let Some(stripe) = self.keys.held_mut().stripe_mut(index) else { continue };
+            let held = |key: &[u8]| has(stripe, one, key) || has(stripe, other, key);
+            stripe.touch_where(one, held);
+            stripe.touch_where(other, held);
+            stripe.swap_dbs(one, other);
+            for db in [one, other] {
+                self.worker.ready.borrow_mut().extend(stripe.awaited_keys(db));
+            }
+        }
+    }
+}
+
+/// Watchers learn of the keys that go, and so do those who wait for a stream's end (XREADGROUP).
+fn tell_flushed(worker: &super::worker::Worker, stripe: &Stripe, db: usize) {
+    stripe.touch_where(db, |key| has(stripe, db, key));
+    let gone = stripe.awaited_keys(db).into_iter().filter(|(_, key)| has(stripe, db, key));
+    worker.ready.borrow_mut().extend(gone);
+}
+
+fn has(stripe: &Stripe, db: usize, key: &[u8]) -> bool {
+    stripe.db(db).is_some_and(|part| part.find(hash_of(key), key).is_some())
+}

@@ -1,0 +1,113 @@
+//! What a command has done besides its reply: gathered while its handler runs, settled once under the same locks.
+//!
+//! Handlers change values and say so; everything that follows from a change (watchers, waiters, the empty collection that must
+//! go, key-space events, the journal's record) happens in [`super::settle`], so nothing can be forgotten in a handler.
+
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+
+use crate::store::{Db, DbKey};
+use crate::value::Value;
+
+/// One change or event of one key.
+pub(super) struct Change<'a> {
+    pub db: usize,
+    pub hash: u64,
+    pub key: &'a [u8],
+    pub class: i64,
+    pub event: &'static str,
+    /// Who is to learn of it.
+    pub reach: Reach,
+    /// Whether the collection was empty after the change.
+    pub vacant: bool,
+}
+
+/// Who learns of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Listeners to key-space events. Redis tells the watchers of a stream nothing of what happens in its groups.
+    Listeners,
+    /// Clients that wait for the key, too.
+    Waiters,
+    /// Clients that watch the key, too: its value has changed.
+    Everyone,
+}
+
+/// One command for the journal: its arguments.
+pub type Record = Vec<Vec<u8>>;
+
+/// What of a write goes into the journal.
+#[derive(Default)]
+pub enum Propagation {
+    /// The command as it came, if it has changed anything.
+    #[default]
+    Verbatim,
+    /// Nothing.
+    Nothing,
+    /// These commands in its place.
+    Instead(Vec<Record>),
+}
+
+/// The consequences of one command, so far.
+#[derive(Default)]
+pub struct Effects<'a> {
+    pub(super) changes: SmallVec<[Change<'a>; 2]>,
+    /// Number of changes as `rdb_changes_since_last_save` counts them.
+    pub(super) dirty: i64,
+    pub(super) propagation: Propagation,
+    /// Keys that a write found expired and has deleted: their DELs go first.
+    pub(super) expired: Vec<(usize, Vec<u8>)>,
+    /// Keys that a read found expired: to be deleted after unlocking.
+    pub(super) stale: RefCell<Vec<DbKey>>,
+    pub(super) hits: Cell<u32>,
+    pub(super) misses: Cell<u32>,
+    /// Keys that were looked for in vain, when somebody wants to be told.
+    pub(super) missed: RefCell<Vec<DbKey>>,
+    /// Values to be dropped when no lock is held any more.
+    pub(super) garbage: Vec<Value>,
+    /// Tables likewise (FLUSHALL).
+    pub(super) tables: Vec<Db>,
+    /// Whether the tables are to be dropped before the reply rather than in the background.
+    pub(super) frees_in_place: bool,
+}
+
+impl<'a> Effects<'a> {
+    /// Number of changes so far.
+    pub fn dirty(&self) -> i64 {
+        self.dirty
+    }
+
+    /// Counts changes beyond those that [`super::Keyspace::changed`] has counted.
+    pub fn add_dirty(&mut self, changes: i64) {
+        self.dirty += changes;
+    }
+
+    /// Leaves a value to be dropped when no lock is held any more.
+    pub fn discard(&mut self, value: Value) {
+        self.garbage.push(value);
+    }
+
+    /// Journals `record` in place of the command; called again, more commands in this order.
+    pub fn propagate_instead<'b>(&mut self, record: impl IntoIterator<Item = &'b [u8]>) {
+        let record = record.into_iter().map(<[u8]>::to_vec).collect();
+        match &mut self.propagation {
+            Propagation::Instead(records) => records.push(record),
+            _ => self.propagation = Propagation::Instead(vec![record]),
+        }
+    }
+
+    /// Journals nothing.
+    pub fn propagate_nothing(&mut self) {
+        self.propagation = Propagation::Nothing;
+    }
+
+    /// Leaves tables to be dropped after unlocking.
+    pub(super) fn discard_tables(&mut self, tables: Vec<Db>, in_place: bool) {
+        self.tables.extend(tables);
+        self.frees_in_place = in_place;
+    }
+
+    pub(super) fn push(&mut self, change: Change<'a>) {
+        self.changes.push(change);
+    }
+}

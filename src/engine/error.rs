@@ -1,0 +1,79 @@
+//! What a command can answer instead of a reply: Redis 7.2's error texts, each stated once.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A command's error, ready to be sent: code and text, without the leading `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandError(pub Cow<'static, str>);
+
+/// What a handler returns: its reply has been written, or this is to be sent in its place.
+pub type CommandResult = Result<(), CommandError>;
+
+impl CommandError {
+    /// An error with a text made at run time.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Cow::Owned(text.into()))
+    }
+
+    /// The code that the text begins with (`ERR`, `WRONGTYPE`, ...), as errorstats counts it.
+    pub fn code(&self) -> &str {
+        self.0.split(' ').next().unwrap_or("ERR")
+    }
+}
+
+impl From<&'static str> for CommandError {
+    fn from(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The texts that more than one command sends.
+pub mod text {
+    /// A key holds another type than the command wants.
+    pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// The arguments make no sense together.
+    pub const SYNTAX: &str = "ERR syntax error";
+    /// An argument is not a 64-bit integer.
+    pub const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+    /// An argument is not a floating point number.
+    pub const NOT_FLOAT: &str = "ERR value is not a valid float";
+    /// An argument must not be negative.
+    pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
+    /// No such key, where there must be one.
+    pub const NO_SUCH_KEY: &str = "ERR no such key";
+    /// An index is outside of a collection.
+    pub const INDEX_RANGE: &str = "ERR index out of range";
+    /// A sum leaves the 64-bit range.
+    pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
+    /// A database number is outside of `databases`.
+    pub const DB_RANGE: &str = "ERR DB index is out of range";
+    /// A string would become longer than `proto-max-bulk-len`.
+    pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    /// The client has not logged in.
+    pub const NO_AUTH: &str = "NOAUTH Authentication required.";
+    /// Memory is at its limit and nothing can be evicted.
+    pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// A command that was queued has failed its checks.
+    pub const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previous errors.";
+    /// A time-out argument is not a number.
+    pub const TIMEOUT_NOT_FLOAT: &str = "ERR timeout is not a float or out of range";
+    /// A time-out argument is not an integer.
+    pub const TIMEOUT_NOT_INTEGER: &str = "ERR timeout is not an integer or out of range";
+    /// A time-out argument is below zero.
+    pub const TIMEOUT_NEGATIVE: &str = "ERR timeout is negative";
+    /// A time-out argument is beyond what milliseconds can hold.
+    pub const TIMEOUT_RANGE: &str = "ERR timeout is out of range";
+    /// A SCAN cursor is not a number.
+    pub const INVALID_CURSOR: &str = "ERR invalid cursor";
+    /// min or max of a score range.
+    pub const MIN_MAX_FLOAT: &str = "ERR min or max is not a float";
+    /// min or max of a lexical range.
+    pub const MIN_MAX_LEX: &str = "ERR min or max not valid string range item";
+}

@@ -1,0 +1,350 @@
+//! Eviction: making room when `maxmemory` is passed.
+//!
+//! Whoever is about to write finds the limit passed and evicts, before it takes its locks, until there is room again or a
+//! bounded time is over (design 2.11, 7). A victim is the best of `maxmemory-samples` keys out of random buckets of random
+//! stripes; candidates that were good but not the best stay in a small pool, as in Redis, which sharpens the choice.
+
+use std::cell::RefCell;
+
+use super::keyspace::{idle_seconds, lfu_counter};
+use super::settle::{Removal, remove_told};
+use super::worker::Worker;
+use crate::base::hash::hash as hash_of;
+use crate::base::{alloc, clock};
+use crate::config::{Config, Id};
+use crate::store::{Db, Entry, Mode, Stripe};
+
+const POOL_MAX: usize = 16;
+/// Random buckets looked at for one round of samples before giving up: a store may be all but empty.
+const TRIES_MAX: usize = 4096;
+
+/// `maxmemory-policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    volatile: bool,
+    order: Order,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Lru,
+    Lfu,
+    Random,
+    Ttl,
+    Never,
+}
+
+/// A key that may be evicted; the greater the score the sooner.
+struct Candidate {
+    score: u64,
+    db: usize,
+    key: Box<[u8]>,
+}
+
+thread_local! {
+    static POOL: RefCell<Vec<Candidate>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Policy {
+    /// The policy in force. The settings' table lists the names in this order.
+    #[inline]
+    pub fn of(config: &Config) -> Self {
+        let (volatile, order) = match config.get(Id::MaxMemoryPolicy) {
+            0 => (true, Order::Lru),
+            1 => (true, Order::Lfu),
+            2 => (true, Order::Random),
+            3 => (true, Order::Ttl),
+            4 => (false, Order::Lru),
+            5 => (false, Order::Lfu),
+            6 => (false, Order::Random),
+            _ => (false, Order::Never),
+        };
+        Self { volatile, order }
+    }
+
+    /// Whether access bits count frequency.
+    #[inline]
+    pub fn is_lfu(self) -> bool {
+        self.order == Order::Lfu
+    }
+}
+
+/// Bytes above the limit, 0 without one.
+pub fn excess_bytes(config: &Config) -> usize {
+    match config.get_unsigned(Id::MaxMemory) as usize {
+        0 => 0,
+        limit => alloc::used_bytes().saturating_sub(limit),
+    }
+}
+
+/// Evicts until memory is within the limit. False if it is not and nothing more can be done.
+#[inline]
+pub fn make_room(worker: &Worker) -> bool {
+    if excess_bytes(&worker.node.config) == 0 {
+        return true;
+    }
+    evict(worker)
+}
+
+#[cold]
+fn evict(worker: &Worker) -> bool {
+    let config = &worker.node.config;
+    let policy = Policy::of(config);
+    if policy.order == Order::Never {
+        return false;
+    }
+    let deadline_us = clock::monotonic_us() + time_us(config.get(Id::MaxMemoryEvictionTenacity) as u32);
+    loop {
+        alloc::settle_thread();
+        if excess_bytes(config) == 0 {
+            return true;
+        }
+        if !evict_one(worker, policy) {
+            // What is being freed in the background will make room yet.
+            return worker.node.lazy_pending.load(std::sync::atomic::Ordering::Relaxed) > 0;
+        }
+        if clock::monotonic_us() > deadline_us {
+            return true;
+        }
+    }
+}
+
+/// `maxmemory-eviction-tenacity` as a time limit: up to 10, linear to 500 us; above, 15% more each; 100: no limit.
+fn time_us(tenacity: u32) -> u64 {
+    match tenacity {
+        0..=10 => 50 * u64::from(tenacity),
+        11..=99 => (500.0 * 1.15f64.powi(tenacity as i32 - 10)) as u64,
+        _ => u64::MAX / 2,
+    }
+}
+
+fn evict_one(worker: &Worker, policy: Policy) -> bool {
+    for _ in 0..POOL_MAX {
+        let Some(candidate) = choose(worker, policy) else { return false };
+        if remove(worker, policy, &candidate) {
+            return true;
+        }
+    }
+    // Only stale candidates: the store is changing under us, so try again later.
+    true
+}
+
+/// Evicts a candidate, unless it has gone or may not be evicted any more: it may have lost its expiry since it was sampled.
+fn remove(worker: &Worker, policy: Policy, candidate: &Candidate) -> bool {
+    let store = &worker.node.store;
+    let hash = hash_of(&candidate.key);
+    let mut guard = store.locks().lock(store.stripe_of(hash), Mode::Write);
+    let Some(stripe) = guard.stripe_mut() else { return false };
+    let entry = stripe.db(candidate.db).and_then(|part| part.find(hash, &candidate.key));
+    if entry.is_none_or(|entry| policy.volatile && entry.expiry().is_none()) {
+        return false;
+    }
+    let removed = remove_told(worker, stripe, candidate.db, &candidate.key, Removal::Evicted);
+    drop(guard);
+    removed.is_some_and(|value| {
+        worker.node.free(value);
+        true
+    })
+}
+
+/// Samples, puts what it finds into the pool, and takes the best.
+fn choose(worker: &Worker, policy: Policy) -> Option<Candidate> {
+    let wanted = worker.node.config.get(Id::MaxMemorySamples) as usize;
+    POOL.with_borrow_mut(|pool| {
+        let mut found = 0;
+        for _ in 0..TRIES_MAX {
+            if found >= wanted {
+                break;
+            }
+            found += sample(worker, policy, pool);
+        }
+        if found < wanted {
+            found += sweep(worker, policy, pool, wanted - found);
+        }
+        if found == 0 {
+            pool.clear();
+            return None;
+        }
+        pool.sort_unstable_by_key(|candidate| candidate.score);
+        let best = pool.pop();
+        // The same key may have been sampled more than once; only the first can be evicted.
+        if let Some(best) = &best {
+            pool.retain(|other| (other.db, &other.key) != (best.db, &best.key));
+        }
+        let surplus = pool.len().saturating_sub(POOL_MAX);
+        pool.drain(..surplus);
+        if policy.order == Order::Random {
+            pool.clear();
+        }
+        best
+    })
+}
+
+/// Looks at one random bucket, or one random record of the expiry index. Returns how many candidates it had.
+fn sample(worker: &Worker, policy: Policy, pool: &mut Vec<Candidate>) -> usize {
+    let store = &worker.node.store;
+    let guard = store.locks().lock(fastrand::usize(..store.stripes()), Mode::Read);
+    let stripe = guard.stripe();
+    let db = fastrand::usize(..stripe.db_count());
+    stripe.db(db).map_or(0, |part| sample_part(&worker.node.config, policy, db, part, pool))
+}
+
+fn sample_part(config: &Config, policy: Policy, db: usize, part: &Db, pool: &mut Vec<Candidate>) -> usize {
+    let before = pool.len();
+    let mut add = |entry: &Entry| pool.push(candidate(config, policy, db, entry));
+    if policy.volatile {
+        if let Some(hash) = part.expiry().sample(fastrand::u64(..)) {
+            part.table().find_by_hash(hash, |entry| entry.expiry().is_some()).into_iter().for_each(add);
+        }
+    } else {
+        part.table().sample(fastrand::u64(..), &mut add);
+    }
+    pool.len() - before
+}
+
+/// The slow way, when random places hold next to nothing: goes through the stripes from a random one on.
+fn sweep(worker: &Worker, policy: Policy, pool: &mut Vec<Candidate>, wanted: usize) -> usize {
+    let store = &worker.node.store;
+    let start = fastrand::usize(..store.stripes());
+    let mut found = 0;
+    for offset in 0..store.stripes() {
+        let guard = store.locks().lock((start + offset) % store.stripes(), Mode::Read);
+        found += sweep_stripe(&worker.node.config, policy, guard.stripe(), pool, wanted - found);
+        if found >= wanted {
+            break;
+        }
+    }
+    found
+}
+
+fn sweep_stripe(
+    config: &Config,
+    policy: Policy,
+    stripe: &Stripe,
+    pool: &mut Vec<Candidate>,
+    wanted: usize,
+) -> usize {
+    let mut found = 0;
+    for (db, part) in (0..stripe.db_count()).filter_map(|db| Some((db, stripe.db(db)?))) {
+        part.table().each(&mut |entry| {
+            if found < wanted && (!policy.volatile || entry.expiry().is_some()) {
+                pool.push(candidate(config, policy, db, entry));
+                found += 1;
+            }
+        });
+    }
+    found
+}
+
+fn candidate(config: &Config, policy: Policy, db: usize, entry: &Entry) -> Candidate {
+    let score = match policy.order {
+        Order::Lru => u64::from(idle_seconds(entry.access())),
+        Order::Lfu => 255 - u64::from(lfu_counter(entry.access(), config.get(Id::LfuDecayTime) as u32)),
+        Order::Ttl => u64::MAX - entry.expiry().unwrap_or(i64::MAX).max(0) as u64,
+        Order::Random | Order::Never => fastrand::u64(..),
+    };
+    Candidate { score, db, key: entry.key().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Sources;
+    use crate::engine::node::Node;
+    use crate::engine::table::CommandTable;
+    use crate::store::NewValue;
+
+    const KEYS: usize = 400;
+
+    fn node(policy: &str, workers: usize) -> Arc<Node> {
+        let samples = ["--maxmemory-samples", "64", "--maxmemory-eviction-tenacity", "100"];
+        let flags = ["--maxmemory-policy", policy].into_iter().chain(samples);
+        let flags = flags.map(|word| word.as_bytes().to_vec()).collect();
+        let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
+        Arc::new(Node::new(config, CommandTable::new(&[]).unwrap(), workers))
+    }
+
+    fn insert(node: &Node, key: &[u8], value: NewValue<'_>, expiry_ms: Option<i64>, access: u32) {
+        let hash = hash_of(key);
+        let mut guard = node.store.locks().lock(node.store.stripe_of(hash), Mode::Write);
+        let part = guard.stripe_mut().unwrap().db_mut(0);
+        drop(part.remove(hash, key));
+        part.insert(hash, key, value, expiry_ms, access);
+    }
+
+    fn has(node: &Node, key: &[u8]) -> bool {
+        let hash = hash_of(key);
+        let guard = node.store.locks().lock(node.store.stripe_of(hash), Mode::Read);
+        guard.stripe().db(0).is_some_and(|part| part.find(hash, key).is_some())
+    }
+
+    /// Evicts half of what may go. Every second key expires, those with higher numbers later; `access` gives a key's LRU or LFU
+    /// bits. `score` of a policy that has an order is the mean number of the survivors that might have gone, 0 to 1.
+    fn survivors(policy: &str, access: impl Fn(usize) -> u32) -> (usize, usize, f64) {
+        let node = node(policy, 1);
+        let worker = Worker::new(1, node.clone());
+        let expires = |number: usize| number.is_multiple_of(2);
+        let name = |number: usize| format!("key:{number}").into_bytes();
+        for number in 0..KEYS {
+            let expiry = expires(number).then(|| clock::unix_ms() + 1_000_000 + number as i64 * 1000);
+            insert(&node, &name(number), NewValue::Integer(1), expiry, access(number));
+        }
+        let policy = Policy::of(&node.config);
+        let candidates = if policy.volatile { KEYS / 2 } else { KEYS };
+        (0..candidates / 2).for_each(|_| assert!(evict_one(&worker, policy)));
+        let left: Vec<usize> = (0..KEYS).filter(|number| has(&node, &name(*number))).collect();
+        let persistent = left.iter().filter(|number| !expires(**number)).count();
+        let might_have_gone = left.iter().filter(|number| !policy.volatile || expires(**number));
+        let (sum, count) = might_have_gone.fold((0, 0), |(sum, count), number| (sum + number, count + 1));
+        (left.len(), persistent, sum as f64 / count as f64 / KEYS as f64)
+    }
+
+    #[test]
+    fn each_policy_takes_the_keys_it_should() {
+        clock::tick();
+        let now = clock::lru_seconds();
+        let lru = |number| now.wrapping_sub((KEYS - number) as u32 * 100) & 0xff_ffff;
+        let lfu = |number| ((now / 60) & 0xffff) << 8 | (number * 255 / KEYS) as u32;
+        let check = |policy, volatile, ordered, access: &dyn Fn(usize) -> u32| {
+            let (left, persistent, mean) = survivors(policy, access);
+            let expected = if volatile { KEYS * 3 / 4 } else { KEYS / 2 };
+            assert_eq!(left, expected, "{policy}");
+            assert!(!volatile || persistent == KEYS / 2, "{policy} took {} others", KEYS / 2 - persistent);
+            // Half of the keys in perfect order leave a mean of 0.75, at random 0.5.
+            let range = if ordered { 0.7..0.76 } else { 0.4..0.6 };
+            assert!(range.contains(&mean), "{policy}: {mean}");
+        };
+        check("allkeys-lru", false, true, &lru);
+        check("volatile-lru", true, true, &lru);
+        check("allkeys-lfu", false, true, &lfu);
+        check("volatile-lfu", true, true, &lfu);
+        check("volatile-ttl", true, true, &|_| 0);
+        check("allkeys-random", false, false, &lru);
+        check("volatile-random", true, false, &lru);
+    }
+
+    #[test]
+    fn noeviction_takes_nothing_and_refuses() {
+        let node = node("noeviction", 1);
+        let worker = Worker::new(1, node.clone());
+        insert(&node, b"key", NewValue::Integer(1), None, 0);
+        assert!(make_room(&worker), "no limit");
+        node.config.set(&[(b"maxmemory", b"1")], true).unwrap();
+        assert!(!make_room(&worker));
+        assert!(has(&node, b"key"));
+    }
+
+    #[test]
+    fn what_may_not_go_leaves_no_room() {
+        let node = node("volatile-lru", 1);
+        let worker = Worker::new(1, node.clone());
+        insert(&node, b"key", NewValue::Integer(1), None, 0);
+        node.config.set(&[(b"maxmemory", b"1")], true).unwrap();
+        assert!(!make_room(&worker));
+        insert(&node, b"goes", NewValue::Integer(1), Some(i64::MAX), 0);
+        assert!(!make_room(&worker));
+        assert!(has(&node, b"key") && !has(&node, b"goes"));
+    }
+}

@@ -1,0 +1,435 @@
+//! Running one command: look-up, checks, locks, handler, consequences.
+
+use std::sync::Arc;
+
+use super::args::Args;
+use super::blocking::{self, Attempt, BlockRequest, BlockedCall};
+use super::context::{Call, Context, Handling};
+use super::effects::Effects;
+use super::error::{CommandError, text};
+use super::keyspace::Keyspace;
+use super::node::Node;
+use super::plan::Plan;
+use super::session::Session;
+use super::settle::{self, Sink};
+use super::slowlog::{self, SlowCommand};
+use super::spec::flag;
+use super::table::{Command, Lookup};
+use super::worker::Worker;
+use crate::base::hash::hash as hash_of;
+use crate::base::{clock, log};
+use crate::config::Id;
+use crate::resp::{Protocol, Reply};
+use crate::store::{Held, Wanted};
+
+/// A command that has been looked up.
+pub struct Order<'a> {
+    /// Its row.
+    pub command: &'a Command<Handling>,
+    /// What runs it.
+    pub handling: Handling,
+    /// Its arguments.
+    pub argv: &'a [&'a [u8]],
+    /// The hash of its first key, if it has been computed already.
+    pub hash: Option<u64>,
+}
+
+/// What running a command has come to, besides its reply.
+pub(super) struct Ran<'a> {
+    pub error: Option<CommandError>,
+    pub waiting: Option<Arc<BlockedCall>>,
+    effects: Effects<'a>,
+}
+
+impl<'a> Order<'a> {
+    /// Looks a command up; None for what is no command.
+    pub(super) fn of(node: &'a Node, argv: &'a [&'a [u8]]) -> Option<Self> {
+        let (command, handling) = find(node, argv)?;
+        Some(Self { command, handling, argv, hash: None })
+    }
+}
+
+/// The command that these arguments name.
+pub fn find<'a>(node: &'a Node, argv: &[&[u8]]) -> Option<(&'a Command<Handling>, Handling)> {
+    match node.table.look_up(argv) {
+        Lookup::Found(command) => Some((command, command.handler?)),
+        _ => None,
+    }
+}
+
+/// Runs one request from a client to its reply.
+pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: &[&[u8]], hash: Option<u64>) {
+    let node = &*worker.node;
+    let (command, handling) = match look_up(node, argv) {
+        Ok(found) => found,
+        Err(_) if speaks_http(argv[0]) => return turn_away(session),
+        Err(error) if argv[0].eq_ignore_ascii_case(b"exec") => {
+            let error = super::transaction::discard_for(session, node, &error);
+            return refuse(worker, session, reply, None, &error);
+        }
+        Err(error) => return refuse(worker, session, reply, None, &error),
+    };
+    session.command = command.id + 1;
+    let order = Order { command, handling, argv, hash };
+    if let Err(error) = check(worker, session, &order) {
+        return refuse(worker, session, reply, Some(command), &error);
+    }
+    if session.queue.is_some() && !runs_in_multi(command.facts.name) {
+        return queue(session, reply, argv);
+    }
+    run_direct(worker, session, reply, &order);
+}
+
+fn look_up<'n>(node: &'n Node, argv: &[&[u8]]) -> Result<(&'n Command<Handling>, Handling), CommandError> {
+    match node.table.look_up(argv) {
+        Lookup::Found(command) => match command.handler {
+            Some(handling) if command.facts.accepts_count(argv.len()) => Ok((command, handling)),
+            _ => Err(CommandError::new(format!(
+                "ERR wrong number of arguments for '{}' command",
+                command.facts.name
+            ))),
+        },
+        Lookup::UnknownCommand => Err(unknown_command(argv)),
+        Lookup::UnknownSubcommand(container) => Err(CommandError::new(format!(
+            "ERR unknown subcommand '{}'. Try {} HELP.",
+            printable(argv[1], 128),
+            container.facts.name.to_ascii_uppercase()
+        ))),
+    }
+}
+
+fn unknown_command(argv: &[&[u8]]) -> CommandError {
+    const SHOWN_BYTES_MAX: usize = 128;
+    let mut text =
+        format!("ERR unknown command '{}', with args beginning with: ", printable(argv[0], SHOWN_BYTES_MAX));
+    let mut shown = 0;
+    for argument in &argv[1..] {
+        if shown >= SHOWN_BYTES_MAX {
+            break;
+        }
+        let piece = format!("'{}' ", printable(argument, SHOWN_BYTES_MAX - shown));
+        shown += piece.len();
+        text.push_str(&piece);
+    }
+    CommandError::new(text)
+}
+
+/// Bytes as they can stand in an error text, cut at `bytes_max` and, as in C, at a zero byte.
+pub fn printable(bytes: &[u8], bytes_max: usize) -> String {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len()).min(bytes_max);
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+/// Words that begin lines of HTTP: a browser that has been led here must not get commands through (Redis does the same).
+fn speaks_http(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"post") || word.eq_ignore_ascii_case(b"host:")
+}
+
+fn turn_away(session: &mut Session) {
+    let handle = &session.handle;
+    log::warning!(
+        "Possible cross protocol scripting: connection id={} addr={} closed",
+        handle.id,
+        handle.address
+    );
+    session.close = true;
+}
+
+/// What can be refused before any lock is taken.
+#[inline]
+fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), CommandError> {
+    let flags = order.command.facts.flags;
+    if !session.authenticated && !flags.contains(flag::NO_AUTH) {
+        return Err(text::NO_AUTH.into());
+    }
+    if session.queue.is_some() && flags.contains(flag::NO_MULTI) {
+        return Err("ERR Command not allowed inside a transaction".into());
+    }
+    if flags.contains(flag::PROTECTED) {
+        check_protected(worker, session)?;
+    }
+    if !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2 {
+        check_subscribed(order)?;
+    }
+    if worker.node.config.get(Id::MaxMemory) != 0
+        && flags.contains(flag::WRITE)
+        && !super::evict::make_room(worker)
+        && flags.contains(flag::DENYOOM)
+    {
+        return Err(text::OUT_OF_MEMORY.into());
+    }
+    Ok(())
+}
+
+/// DEBUG is for those whom `enable-debug-command` allows it.
+#[cold]
+fn check_protected(worker: &Worker, session: &Session) -> Result<(), CommandError> {
+    const YES: i64 = 1;
+    const LOCAL: i64 = 2;
+    match worker.node.config.get(Id::EnableDebugCommand) {
+        YES => Ok(()),
+        LOCAL if session.handle.is_local() => Ok(()),
+        _ => Err("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it \
+                  from a local connection, otherwise you need to set this option in the configuration file, and then \
+                  restart the server."
+            .into()),
+    }
+}
+
+fn check_subscribed(order: &Order<'_>) -> Result<(), CommandError> {
+    const ALLOWED: &[&str] = &[
+        "ping",
+        "subscribe",
+        "ssubscribe",
+        "psubscribe",
+        "unsubscribe",
+        "sunsubscribe",
+        "punsubscribe",
+        "quit",
+        "reset",
+    ];
+    let name = order.command.facts.name;
+    if ALLOWED.contains(&name) {
+        return Ok(());
+    }
+    Err(CommandError::new(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+    )))
+}
+
+fn runs_in_multi(name: &str) -> bool {
+    matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+fn queue(session: &mut Session, reply: &mut Reply, argv: &[&[u8]]) {
+    if let Some(queue) = session.queue.as_mut() {
+        queue.bytes += argv.iter().map(|argument| argument.len() + size_of::<Vec<u8>>()).sum::<usize>();
+        queue.commands.push(argv.iter().map(|argument| argument.to_vec()).collect());
+    }
+    reply.simple("QUEUED");
+}
+
+/// An error before the command has run. It makes a transaction that is being queued fail.
+fn refuse(
+    worker: &Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    command: Option<&Command<Handling>>,
+    error: &CommandError,
+) {
+    if let Some(queue) = session.queue.as_mut() {
+        queue.aborted = true;
+    }
+    if let Some(command) = command {
+        worker.stats.commands[usize::from(command.id)].rejected.add(1);
+    }
+    count_error(worker, error);
+    reply.error(&error.0);
+    // Making room may have evicted what somebody waits for, before the command was refused all the same.
+    if !worker.ready.borrow().is_empty() {
+        blocking::serve_ready(worker);
+    }
+}
+
+/// Counts a replied error for errorstats.
+#[cold]
+pub fn count_error(worker: &Worker, error: &CommandError) {
+    worker.stats.errors.add(1);
+    *worker.node.errors.entry(error.code().to_owned()).or_insert(0) += 1;
+}
+
+/// Runs a command for its own client.
+fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: &Order<'_>) {
+    let started = clock::monotonic_ns();
+    let node = &*worker.node;
+    let mark = reply.mark();
+    let held = match lock(node, order) {
+        Ok(held) => held,
+        Err(error) => return refuse(worker, session, reply, Some(order.command), &error),
+    };
+    let mut keys = Keyspace::new(node, held, session);
+    if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
+        keys.know(order.argv[*place], hash);
+    }
+    let mut ran = run(worker, session, reply, order, keys, Call::Direct, Sink::Journal);
+    settle::after(worker, &mut ran.effects);
+    let failed = ran.error.is_some();
+    if let Some(error) = ran.error {
+        reply.rewind(mark);
+        count_error(worker, &error);
+        reply.error(&error.0);
+    }
+    session.waiting = ran.waiting;
+    account(worker, session, order, started, failed);
+    if !worker.ready.borrow().is_empty() {
+        blocking::serve_ready(worker);
+    }
+}
+
+/// Runs a command for a client that waits, if the key that has become ready holds what it wants: None if not.
+pub(super) fn run_for_waiter<'a>(
+    worker: &'a Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    order: &Order<'a>,
+    attempt: &Attempt<'_>,
+    is_ready: impl Fn(&Keyspace<'_>) -> bool,
+) -> Option<Ran<'a>> {
+    let node = &*worker.node;
+    let held = lock(node, order).ok()?;
+    let keys = Keyspace::new(node, held, session);
+    if !is_ready(&keys) {
+        return None;
+    }
+    let mut ran = run(worker, session, reply, order, keys, Call::Waiting(attempt), Sink::Journal);
+    settle::after(worker, &mut ran.effects);
+    Some(ran)
+}
+
+/// Runs one command of a transaction under the transaction's locks, which are given back.
+pub(super) fn run_in_transaction<'q>(
+    ctx: &mut Context<'_, '_>,
+    node: &'q Node,
+    order: &Order<'q>,
+    held: Held<'q>,
+    now_ms: i64,
+    sink: Sink<'_>,
+) -> (Held<'q>, Effects<'q>) {
+    let started = clock::monotonic_ns();
+    let keys = Keyspace::new(node, held, ctx.session);
+    keys.freeze(now_ms);
+    let mark = ctx.reply.mark();
+    let (ran, held) = run_keeping(ctx.worker, ctx.session, ctx.reply, order, keys, Call::Transaction, sink);
+    let failed = ran.error.is_some();
+    if let Some(error) = ran.error {
+        ctx.reply.rewind(mark);
+        count_error(ctx.worker, &error);
+        ctx.reply.error(&error.0);
+    }
+    account(ctx.worker, ctx.session, order, started, failed);
+    (held, ran.effects)
+}
+
+fn run<'a>(
+    worker: &Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    order: &Order<'a>,
+    keys: Keyspace<'a>,
+    call: Call<'_>,
+    sink: Sink<'_>,
+) -> Ran<'a> {
+    run_keeping(worker, session, reply, order, keys, call, sink).0
+}
+
+/// The core: handler, consequences, waiting; all under the locks that `keys` holds and gives back.
+fn run_keeping<'a>(
+    worker: &Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    order: &Order<'a>,
+    keys: Keyspace<'a>,
+    call: Call<'_>,
+    sink: Sink<'_>,
+) -> (Ran<'a>, Held<'a>) {
+    let guard = UnwindGuard { worker, order };
+    let mut ctx = Context { keys, reply, session, node: &worker.node, worker, call, request: None };
+    let result = (order.handling.run)(&mut ctx, Args(order.argv));
+    let Context { mut keys, request, .. } = ctx;
+    let flags = order.command.facts.flags.0;
+    settle::settle(worker, flags, order.argv, &mut keys, sink);
+    let waiting = match (request, &result) {
+        (Some(request), Ok(())) => Some(wait(worker, session, reply, order, &mut keys, request)),
+        _ => None,
+    };
+    std::mem::forget(guard);
+    let (held, effects) = keys.release();
+    (Ran { error: result.err(), waiting, effects }, held)
+}
+
+fn wait(
+    worker: &Worker,
+    session: &Session,
+    reply: &Reply,
+    order: &Order<'_>,
+    keys: &mut Keyspace<'_>,
+    request: BlockRequest<'_>,
+) -> Arc<BlockedCall> {
+    let call = Arc::new(BlockedCall::new(session, reply.protocol(), order.argv, request));
+    blocking::register(worker, keys, &call);
+    call
+}
+
+/// Memory and log must never part (design 2.11): a write that panics half way while there is a log ends the server.
+struct UnwindGuard<'w, 'a> {
+    worker: &'w Worker,
+    order: &'w Order<'a>,
+}
+
+impl Drop for UnwindGuard<'_, '_> {
+    fn drop(&mut self) {
+        let name = self.order.command.facts.name;
+        log::warning!("A bug: command '{name}' has panicked; please report it");
+        if self.worker.node.journal.is_on() && self.order.command.facts.flags.contains(flag::WRITE) {
+            log::warning!(
+                "It was a write: the server stops, so that memory and log cannot differ. Restart it to go on"
+            );
+            std::process::abort();
+        }
+    }
+}
+
+#[inline]
+fn lock<'a>(node: &'a Node, order: &Order<'_>) -> Result<Held<'a>, CommandError> {
+    let locks = node.store.locks();
+    match *node.plan(order.command) {
+        Plan::Nothing | Plan::Walk => Ok(Held::Nothing),
+        Plan::Everything(mode) => Ok(locks.lock_all(mode)),
+        Plan::One(place, mode) => {
+            let Some(key) = order.argv.get(place) else { return Err(text::SYNTAX.into()) };
+            let hash = order.hash.unwrap_or_else(|| hash_of(key));
+            let index = node.store.stripe_of(hash);
+            Ok(Held::One(index, locks.lock(index, mode)))
+        }
+        plan => {
+            let mut wanted = Wanted::new();
+            // Arguments without keys that can be found make the handler complain in its own words, before it looks at any key.
+            let _ = plan.collect(order.command.facts, order.argv, &node.store, &mut wanted);
+            Ok(locks.lock_wanted(&mut wanted))
+        }
+    }
+}
+
+#[inline]
+fn account(worker: &Worker, session: &Session, order: &Order<'_>, started: u64, failed: bool) {
+    let elapsed = clock::monotonic_ns() - started;
+    let stats = &worker.stats;
+    stats.processed.add(1);
+    stats.busy_ns.add(elapsed);
+    let command = &stats.commands[usize::from(order.command.id)];
+    command.calls.add(1);
+    command.nanoseconds.add(elapsed);
+    if failed {
+        command.failed.add(1);
+    }
+    let slower_than = worker.node.config.get(Id::SlowlogLogSlowerThan);
+    if slower_than >= 0 && elapsed / 1000 >= slower_than as u64 {
+        note_slow(worker, session, order, elapsed / 1000);
+    }
+}
+
+#[cold]
+fn note_slow(worker: &Worker, session: &Session, order: &Order<'_>, microseconds: u64) {
+    if order.command.facts.flags.contains(flag::SKIP_SLOWLOG) {
+        return;
+    }
+    let slow = SlowCommand {
+        id: 0,
+        unix_seconds: clock::unix_ms() / 1000,
+        microseconds,
+        arguments: slowlog::shorten(order.command.facts.name, order.argv),
+        address: session.handle.address.clone(),
+        name: session.handle.names.lock().name.clone(),
+    };
+    worker.node.slowlog.note(slow, worker.node.config.get(Id::SlowlogMaxLen) as usize);
+}

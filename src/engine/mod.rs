@@ -1,0 +1,34 @@
+//! Layer 5: from a request to its reply. What a command is, how its keys are found, locked and settled.
+
+pub mod args;
+pub mod blocking;
+pub mod context;
+mod databases;
+pub mod effects;
+pub mod error;
+pub mod evict;
+pub mod execute;
+pub mod facts;
+pub mod keys;
+pub mod keyspace;
+pub mod node;
+pub mod pipeline;
+pub mod plan;
+pub mod rates;
+pub mod session;
+pub mod settle;
+pub mod slowlog;
+pub mod spec;
+pub mod stats;
+pub mod table;
+pub mod transaction;
+pub mod worker;
+
+pub use args::Args;
+pub use blocking::{BlockRequest, TimeoutReply};
+pub use context::{Call, Context, Handling, keyed, keyed_alone, keyless, walking, whole};
+pub use effects::{Effects, Reach};
+pub use error::{CommandError, CommandResult, text};
+pub use keyspace::{Editor, Keyspace};
+pub use node::Node;
+pub use table::Row;

@@ -1,0 +1,248 @@
+//! The server's services, as commands reach them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::context::Handling;
+use super::plan::Plan;
+use super::rates::Rates;
+use super::session::ClientHandle;
+use super::slowlog::SlowLog;
+use super::stats::WorkerStats;
+use super::table::{Command, CommandTable};
+use crate::base::{alloc, clock};
+use crate::config::{Config, Id};
+use crate::journal::Journal;
+use crate::pubsub::{PubSub, Space};
+use crate::store::{Db, Store};
+use crate::value::Value;
+
+/// Values that take more frees than this are dropped on the background thread (Redis's LAZYFREE_THRESHOLD).
+const LAZY_EFFORT_MIN: usize = 64;
+const LAZY_QUEUE_MAX: usize = 4096;
+
+/// What the background thread drops: a number of values, and the values.
+type Garbage = (usize, Box<dyn Send>);
+
+/// A change of `bind` or `port`, on its way to the server.
+pub struct Rebind {
+    /// Gets what came of it; an error is for the log and means that nothing listens.
+    pub outcome: SyncSender<Result<(), String>>,
+}
+
+/// Everything that lives as long as the server.
+pub struct Node {
+    /// Settings.
+    pub config: Config,
+    /// All keys.
+    pub store: Store,
+    /// All commands.
+    pub table: CommandTable<Handling>,
+    /// What has been done, for those who follow.
+    pub journal: Journal,
+    /// Channels and who listens.
+    pub pubsub: PubSub,
+    /// Slow commands.
+    pub slowlog: SlowLog,
+    /// Connected clients by id.
+    pub clients: DashMap<u64, Arc<ClientHandle>>,
+    /// Per worker, and one more for background tasks.
+    pub worker_stats: Vec<Arc<WorkerStats>>,
+    /// Errors replied, by their code.
+    pub errors: DashMap<String, u64>,
+    /// 40 hexadecimal digits, new with every start.
+    pub run_id: String,
+    /// When the server started, in Unix microseconds.
+    pub started_us: i64,
+    /// Per worker: asks it to give free memory back to the system.
+    pub give_back: Box<[Notify]>,
+    /// Clients that wait in a blocking command.
+    pub blocked_clients: AtomicUsize,
+    /// Connections accepted since the start.
+    pub connections_received: AtomicU64,
+    /// Connections refused because there were too many.
+    pub connections_rejected: AtomicU64,
+    /// Whether keys are expired in the background (DEBUG SET-ACTIVE-EXPIRE).
+    pub active_expire: AtomicBool,
+    /// Cancelled when the server shall stop.
+    pub shutdown: CancellationToken,
+    /// Values dropped in the background so far, and those still to be.
+    pub lazy_freed: Arc<AtomicUsize>,
+    /// Values waiting to be dropped.
+    pub lazy_pending: Arc<AtomicUsize>,
+    /// What INFO shows as the rates of this moment.
+    pub rates: Rates,
+    /// 40 hexadecimal digits: the history that replicas follow.
+    pub replication_id: String,
+    /// Bytes in use before the first client.
+    pub startup_bytes: usize,
+    plans: Box<[Plan]>,
+    rebinds: (mpsc::Sender<Rebind>, Mutex<Option<mpsc::Receiver<Rebind>>>),
+    garbage: SyncSender<Garbage>,
+    next_client: AtomicU64,
+}
+
+impl Node {
+    /// A node with an empty store, for this many workers.
+    pub fn new(config: Config, table: CommandTable<Handling>, workers: usize) -> Self {
+        let lazy_freed = Arc::new(AtomicUsize::new(0));
+        let lazy_pending = Arc::new(AtomicUsize::new(0));
+        let (rebinds, waiting_rebinds) = mpsc::channel(1);
+        let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
+        Self {
+            store,
+            journal: Journal::new(workers),
+            pubsub: PubSub::default(),
+            slowlog: SlowLog::default(),
+            clients: DashMap::new(),
+            worker_stats: (0..=workers).map(|_| Arc::new(WorkerStats::new(table.all().len()))).collect(),
+            errors: DashMap::new(),
+            run_id: random_id(),
+            started_us: clock::unix_us(),
+            give_back: (0..workers).map(|_| Notify::new()).collect(),
+            blocked_clients: AtomicUsize::new(0),
+            connections_received: AtomicU64::new(0),
+            connections_rejected: AtomicU64::new(0),
+            active_expire: AtomicBool::new(true),
+            shutdown: CancellationToken::new(),
+            plans,
+            rates: Rates::default(),
+            replication_id: random_id(),
+            startup_bytes: alloc::used_bytes(),
+            rebinds: (rebinds, Mutex::new(Some(waiting_rebinds))),
+            garbage: start_freeing(lazy_freed.clone(), lazy_pending.clone()),
+            next_client: AtomicU64::new(1),
+            lazy_freed,
+            lazy_pending,
+            config,
+            table,
+        }
+    }
+
+    /// What is to be locked for a command.
+    #[inline]
+    pub fn plan(&self, command: &Command<Handling>) -> &Plan {
+        &self.plans[usize::from(command.id)]
+    }
+
+    /// Number of worker threads.
+    pub fn workers(&self) -> usize {
+        self.worker_stats.len() - 1
+    }
+
+    /// A client id that nobody has had.
+    pub fn next_client_id(&self) -> u64 {
+        self.next_client.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Number of databases.
+    pub fn databases(&self) -> usize {
+        self.config.get(Id::Databases) as usize
+    }
+
+    /// Drops a value, in the background if it takes long.
+    pub fn free(&self, value: Value) {
+        if value.effort() > LAZY_EFFORT_MIN {
+            self.discard((1, Box::new(value)));
+        }
+    }
+
+    /// Drops tables, in the background if it takes long.
+    pub fn free_tables(&self, tables: Vec<Db>) {
+        let keys = tables.iter().map(|table| table.table().len()).sum();
+        if keys > LAZY_EFFORT_MIN {
+            self.discard((keys, Box::new(tables)));
+        }
+    }
+
+    fn discard(&self, garbage: Garbage) {
+        let values = garbage.0;
+        self.lazy_pending.fetch_add(values, Ordering::Relaxed);
+        if let Err(refused) = self.garbage.try_send(garbage) {
+            // The queue is full: whoever makes this much garbage drops it himself.
+            drop(refused);
+            self.lazy_pending.fetch_sub(values, Ordering::Relaxed);
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_stats(&self) {
+        self.worker_stats.iter().for_each(|stats| stats.reset());
+        self.errors.clear();
+        self.connections_received.store(0, Ordering::Relaxed);
+        self.connections_rejected.store(0, Ordering::Relaxed);
+        self.lazy_freed.store(0, Ordering::Relaxed);
+        alloc::reset_peak();
+    }
+
+    /// The channel on which the server waits for changes of `bind` and `port`. The first caller gets it.
+    pub fn take_rebinds(&self) -> Option<mpsc::Receiver<Rebind>> {
+        self.rebinds.1.lock().take()
+    }
+
+    /// Has the server listen anew, on what the settings say now.
+    ///
+    /// # Errors
+    /// When nobody can listen there.
+    pub fn rebind(&self) -> Result<(), String> {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let (outcome, told) = sync_channel(1);
+        let busy = || "the server is busy".to_owned();
+        self.rebinds.0.try_send(Rebind { outcome }).map_err(|_| busy())?;
+        told.recv_timeout(PATIENCE).map_err(|_| busy())?
+    }
+
+    /// Sum of a counter over all workers.
+    pub fn sum(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
+        self.worker_stats.iter().map(|stats| counter(stats)).sum()
+    }
+
+    /// Publishes a key-space event to those who have asked for its class.
+    #[inline]
+    pub fn notify(&self, class: i64, event: &str, db: usize, key: &[u8]) {
+        let wanted = self.config.get(Id::NotifyKeyspaceEvents);
+        if wanted & class != 0 {
+            self.publish_event(wanted, event, db, key);
+        }
+    }
+
+    #[cold]
+    fn publish_event(&self, wanted: i64, event: &str, db: usize, key: &[u8]) {
+        use crate::config::keyspace_events::{KEYEVENT, KEYSPACE};
+        if wanted & KEYSPACE != 0 {
+            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+            self.pubsub.publish(Space::Global, &channel, event.as_bytes());
+        }
+        if wanted & KEYEVENT != 0 {
+            self.pubsub.publish(Space::Global, format!("__keyevent@{db}__:{event}").as_bytes(), key);
+        }
+    }
+}
+
+fn random_id() -> String {
+    (0..40).map(|_| char::from_digit(fastrand::u32(0..16), 16).unwrap_or('0')).collect()
+}
+
+/// The thread that drops big values. It ends when the node does.
+fn start_freeing(freed: Arc<AtomicUsize>, pending: Arc<AtomicUsize>) -> SyncSender<Garbage> {
+    let (sender, receiver) = sync_channel::<Garbage>(LAZY_QUEUE_MAX);
+    let work = move || {
+        for (values, garbage) in receiver {
+            drop(garbage);
+            alloc::settle_thread();
+            freed.fetch_add(values, Ordering::Relaxed);
+            pending.fetch_sub(values, Ordering::Relaxed);
+        }
+    };
+    // Without the thread the queue fills up and values are dropped where they are: slower, not wrong.
+    let _ = std::thread::Builder::new().name("lazyfree".into()).spawn(work);
+    sender
+}

@@ -1,0 +1,332 @@
+//! One client: what only its own connection touches, and what others may see of it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+use atomic_waker::AtomicWaker;
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::blocking::BlockedCall;
+use super::transaction::{Queue, Watches};
+use crate::base::clock;
+use crate::pubsub::Subscriber;
+use crate::resp::{Protocol, Reply};
+
+/// Wakes a connection's task from any thread.
+#[derive(Default)]
+pub struct Signal {
+    raised: AtomicBool,
+    waker: AtomicWaker,
+}
+
+/// What everybody may see of a client, and how to reach it. In cache lines of its own: its connection writes the view after
+/// every batch, and the next client's handle may belong to another worker.
+#[repr(align(64))]
+pub struct ClientHandle {
+    /// Unique for the life of the server, from 1.
+    pub id: u64,
+    /// The peer's address, `ip:port` or the unix socket's path with `:0`.
+    pub address: String,
+    /// Our own address of the connection.
+    pub local_address: String,
+    /// The socket's file descriptor, for CLIENT LIST.
+    pub descriptor: i32,
+    /// Whether it came through the unix socket.
+    pub is_unix: bool,
+    /// When it connected, in Unix milliseconds.
+    pub created_ms: i64,
+    /// The worker that serves it.
+    pub worker: usize,
+    /// Wakes its connection.
+    pub signal: Signal,
+    /// What CLIENT LIST shows and the connection keeps up to date.
+    pub view: View,
+    /// Names that the client has given.
+    pub names: Mutex<Names>,
+    mail: Mutex<Mail>,
+    killed: AtomicBool,
+    blocked: Mutex<Option<Arc<BlockedCall>>>,
+}
+
+/// What a client calls itself.
+#[derive(Clone, Default)]
+pub struct Names {
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: Vec<u8>,
+}
+
+/// A client's state for CLIENT LIST; written by its own connection once per batch.
+#[derive(Default)]
+pub struct View {
+    /// When it last sent something, in Unix milliseconds.
+    pub active_ms: AtomicI64,
+    /// Selected database.
+    pub db: AtomicUsize,
+    /// Protocol, 2 or 3.
+    pub protocol: AtomicUsize,
+    /// Channels listened to.
+    pub channels: AtomicUsize,
+    /// Patterns listened to.
+    pub patterns: AtomicUsize,
+    /// Sharded channels listened to.
+    pub shard_channels: AtomicUsize,
+    /// Commands queued in MULTI, plus one; 0 outside.
+    pub queued: AtomicUsize,
+    /// Keys watched.
+    pub watched: AtomicUsize,
+    /// Bytes in the query buffer.
+    pub query_bytes: AtomicUsize,
+    /// Bytes of room left in the query buffer.
+    pub query_free_bytes: AtomicUsize,
+    /// Bytes of the queue of MULTI.
+    pub queue_bytes: AtomicUsize,
+    /// Bytes waiting to be sent.
+    pub output_bytes: AtomicUsize,
+    /// The last command's id in the table, plus one.
+    pub command: AtomicUsize,
+    /// Commands run.
+    pub commands: AtomicU64,
+    /// Whether eviction of clients passes it over (CLIENT NO-EVICT).
+    pub no_evict: AtomicBool,
+    /// Whether its reads leave LRU and LFU bits alone (CLIENT NO-TOUCH).
+    pub no_touch: AtomicBool,
+}
+
+#[derive(Default)]
+struct Mail {
+    messages: Vec<Bytes>,
+    bytes: usize,
+}
+
+/// What CLIENT REPLY has asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// None are sent.
+    Off,
+    /// The next command's reply is not sent.
+    SkipNext,
+    /// The reply of the command that runs is not sent.
+    Skip,
+}
+
+/// A client's own state.
+pub struct Session {
+    /// The shared part.
+    pub handle: Arc<ClientHandle>,
+    /// Selected database.
+    pub db: usize,
+    /// Whether it has logged in, or need not.
+    pub authenticated: bool,
+    /// Whether the connection is to be closed when the reply has been sent.
+    pub close: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// The queue of MULTI.
+    pub queue: Option<Box<Queue>>,
+    /// The keys watched.
+    pub watches: Option<Box<Watches>>,
+    /// Channels, patterns and sharded channels listened to.
+    pub subscriptions: Subscriptions,
+    /// The call that waits, when a handler has asked for it.
+    pub waiting: Option<Arc<BlockedCall>>,
+    /// Whether it replays what a primary or our own journal says: that is obeyed even where a client would be refused.
+    pub replays: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// The protocol of its replies; always that of the connection's [`crate::resp::Reply`].
+    pub protocol: Protocol,
+    /// The last command's id in the table, plus one.
+    pub command: u16,
+}
+
+/// What a client listens to.
+#[derive(Default)]
+pub struct Subscriptions {
+    /// Channels.
+    pub channels: HashSet<Box<[u8]>>,
+    /// Patterns.
+    pub patterns: HashSet<Box<[u8]>>,
+    /// Sharded channels.
+    pub shard_channels: HashSet<Box<[u8]>>,
+}
+
+impl Signal {
+    /// Wakes the connection, now or when it next waits.
+    pub fn raise(&self) {
+        self.raised.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Registers the task that waits, then tells whether the signal has been raised since the last time.
+    pub fn poll(&self, waker: &std::task::Waker) -> bool {
+        self.waker.register(waker);
+        self.take()
+    }
+
+    /// Whether the signal has been raised since the last time.
+    #[inline]
+    pub fn take(&self) -> bool {
+        self.raised.load(Ordering::Relaxed) && self.raised.swap(false, Ordering::Acquire)
+    }
+}
+
+impl ClientHandle {
+    /// The shared part of a new client.
+    pub fn new(
+        id: u64,
+        address: String,
+        local_address: String,
+        descriptor: i32,
+        is_unix: bool,
+        worker: usize,
+    ) -> Self {
+        let now_ms = clock::unix_ms();
+        let view =
+            View { active_ms: AtomicI64::new(now_ms), protocol: AtomicUsize::new(2), ..View::default() };
+        Self {
+            id,
+            address,
+            local_address,
+            descriptor,
+            is_unix,
+            created_ms: now_ms,
+            worker,
+            signal: Signal::default(),
+            view,
+            names: Mutex::default(),
+            mail: Mutex::default(),
+            killed: AtomicBool::new(false),
+            blocked: Mutex::new(None),
+        }
+    }
+
+    /// Whether the client is on this machine.
+    pub fn is_local(&self) -> bool {
+        let address = self.address.parse::<std::net::SocketAddr>();
+        self.is_unix || address.is_ok_and(|address| address.ip().is_loopback())
+    }
+
+    /// Closes the connection as soon as its task looks.
+    pub fn kill(&self) {
+        self.killed.store(true, Ordering::Relaxed);
+        self.signal.raise();
+    }
+
+    /// Whether the connection is to be closed.
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the peer has closed the connection and its task has not seen it yet.
+    pub fn has_left(&self) -> bool {
+        use nix::sys::socket::{MsgFlags, recv};
+        recv(self.descriptor, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Ok(0)
+    }
+
+    /// Takes the messages that have come in.
+    pub fn take_mail(&self) -> Vec<Bytes> {
+        let mut mail = self.mail.lock();
+        mail.bytes = 0;
+        std::mem::take(&mut mail.messages)
+    }
+
+    /// Bytes of messages not yet taken.
+    pub fn mail_bytes(&self) -> usize {
+        self.mail.lock().bytes
+    }
+
+    /// The call that the client waits in, for CLIENT UNBLOCK and CLIENT LIST.
+    pub fn blocked(&self) -> Option<Arc<BlockedCall>> {
+        self.blocked.lock().clone()
+    }
+
+    /// Notes the call that the client waits in.
+    pub fn set_blocked(&self, call: Option<Arc<BlockedCall>>) {
+        *self.blocked.lock() = call;
+    }
+}
+
+impl Subscriber for ClientHandle {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn deliver(&self, message: Bytes) {
+        let mut mail = self.mail.lock();
+        mail.bytes += message.len();
+        mail.messages.push(message);
+        drop(mail);
+        self.signal.raise();
+    }
+}
+
+impl Subscriptions {
+    /// Number of channels and patterns: what SUBSCRIBE and its kin reply.
+    pub fn count(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+
+    /// Whether the client listens to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0 && self.shard_channels.is_empty()
+    }
+}
+
+impl Session {
+    /// A new client's state.
+    pub fn new(handle: Arc<ClientHandle>, authenticated: bool) -> Self {
+        Self {
+            handle,
+            db: 0,
+            authenticated,
+            close: false,
+            reply_mode: ReplyMode::On,
+            queue: None,
+            watches: None,
+            subscriptions: Subscriptions::default(),
+            waiting: None,
+            replays: false,
+            no_touch: false,
+            protocol: Protocol::Resp2,
+            command: 0,
+        }
+    }
+
+    /// Appends the messages that have been published to the client. RESP3 takes them as pushes.
+    pub fn take_mail(&self, reply: &mut Reply) {
+        for message in self.handle.take_mail() {
+            match (self.protocol, message.split_first()) {
+                (Protocol::Resp3, Some((b'*', rest))) => {
+                    reply.raw(b">");
+                    reply.raw(rest);
+                }
+                _ => reply.raw(&message),
+            }
+        }
+    }
+
+    /// Brings what CLIENT LIST shows of the session up to date.
+    pub fn publish_view(&self) {
+        let view = &self.handle.view;
+        let set = |field: &AtomicUsize, value| field.store(value, Ordering::Relaxed);
+        view.active_ms.store(clock::unix_ms(), Ordering::Relaxed);
+        set(&view.db, self.db);
+        set(&view.protocol, if self.protocol == Protocol::Resp3 { 3 } else { 2 });
+        set(&view.command, self.command.into());
+        set(&view.queued, self.queue.as_ref().map_or(0, |queue| queue.commands.len() + 1));
+        set(&view.queue_bytes, self.queue.as_ref().map_or(0, |queue| queue.bytes));
+        set(&view.watched, self.watches.as_ref().map_or(0, |watches| watches.len()));
+        set(&view.channels, self.subscriptions.channels.len());
+        set(&view.patterns, self.subscriptions.patterns.len());
+        set(&view.shard_channels, self.subscriptions.shard_channels.len());
+    }
+}

@@ -1,0 +1,269 @@
+//! What follows from a command's changes, under the same locks: the one epilogue of all writes.
+//!
+//! In order: watchers are touched, waiters' keys noted, events told, empty collections removed, and the journal gets its record.
+//! What must not happen under a lock (deleting what a read found expired, freeing big values) is left for [`after`].
+
+use super::effects::{Change, Effects, Propagation, Reach};
+use super::keyspace::Keyspace;
+use super::spec::flag;
+use super::worker::Worker;
+use crate::base::clock;
+use crate::base::hash::hash as hash_of;
+use crate::config::{Id, keyspace_events as event};
+use crate::journal::Record;
+use crate::resp::encode_command;
+use crate::store::{Db, Entry, Mode, Stripe};
+use crate::value::{Collection, Hash, List, Set, ValueRef, ZSet};
+
+/// Where the records of a command go.
+pub(super) enum Sink<'r> {
+    /// To the journal, at once.
+    Journal,
+    /// To the record of a transaction, which goes as a whole.
+    Transaction(&'r mut TransactionRecord),
+}
+
+/// The commands of a transaction so far.
+pub(super) struct TransactionRecord {
+    /// The database that the next command would run in.
+    pub db: usize,
+    pub bytes: Vec<u8>,
+}
+
+impl TransactionRecord {
+    /// Makes the next command run in `db`.
+    pub fn select(&mut self, db: usize) {
+        if db != self.db {
+            encode_command(&mut self.bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
+            self.db = db;
+        }
+    }
+}
+
+/// Settles a command: `argv` is what is journaled when the handler has not said otherwise.
+pub(super) fn settle(worker: &Worker, flags: u64, argv: &[&[u8]], keys: &mut Keyspace<'_>, sink: Sink<'_>) {
+    let stats = &worker.stats;
+    let effects = &mut keys.effects;
+    if effects.hits.get() != 0 {
+        stats.hits.add(effects.hits.take().into());
+    }
+    if effects.misses.get() != 0 {
+        stats.misses.add(effects.misses.take().into());
+        for (db, key) in effects.missed.take() {
+            worker.node.notify(event::KEY_MISS, "keymiss", db, &key);
+        }
+    }
+    if flags & (flag::WRITE | flag::MAY_REPLICATE) == 0
+        && effects.changes.is_empty()
+        && effects.expired.is_empty()
+    {
+        return;
+    }
+    settle_expired(worker, keys);
+    let mut changes = std::mem::take(&mut keys.effects.changes);
+    for change in changes.drain(..) {
+        settle_change(worker, keys, &change);
+    }
+    let dirty = keys.effects.dirty;
+    if dirty > 0 {
+        stats.dirty.add(dirty as u64);
+    }
+    if worker.node.journal.is_on() {
+        record(worker, argv, keys, sink);
+    }
+}
+
+/// What is left to do when no lock is held.
+pub(super) fn after(worker: &Worker, effects: &mut Effects<'_>) {
+    for (db, key) in effects.stale.get_mut().drain(..) {
+        expire_key(worker, db, &key);
+    }
+    for value in effects.garbage.drain(..) {
+        worker.node.free(value);
+    }
+    if !effects.tables.is_empty() {
+        let tables = std::mem::take(&mut effects.tables);
+        if effects.frees_in_place { drop(tables) } else { worker.node.free_tables(tables) }
+    }
+}
+
+/// Deletes a key if it has expired, under a lock of its own. Returns whether it had.
+pub fn expire_key(worker: &Worker, db: usize, key: &[u8]) -> bool {
+    let hash = hash_of(key);
+    let store = &worker.node.store;
+    let mut guard = store.locks().lock(store.stripe_of(hash), Mode::Write);
+    let Some(stripe) = guard.stripe_mut() else { return false };
+    let due = stripe.db(db).and_then(|part| part.find(hash, key)).and_then(Entry::expiry);
+    if due.is_none_or(|at| at > clock::unix_ms()) {
+        return false;
+    }
+    let removed = remove_told(worker, stripe, db, key, Removal::Expired);
+    drop(guard);
+    removed.is_some_and(|value| {
+        worker.node.free(value);
+        true
+    })
+}
+
+/// Why a key goes without a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Its time had come.
+    Expired,
+    /// Memory was needed.
+    Evicted,
+}
+
+/// Deletes a key of a stripe that is held, and tells everyone: watchers, waiters, listeners and the journal.
+pub fn remove_told(
+    worker: &Worker,
+    stripe: &mut Stripe,
+    db: usize,
+    key: &[u8],
+    why: Removal,
+) -> Option<crate::value::Value> {
+    let hash = hash_of(key);
+    let entry = stripe.db_mut(db).remove(hash, key)?;
+    stripe.touch(db, key);
+    if stripe.awaited(db, key) {
+        worker.ready.borrow_mut().push_back((db, key.into()));
+    }
+    let node = &worker.node;
+    match why {
+        Removal::Expired => {
+            worker.stats.expired.add(1);
+            node.notify(event::EXPIRED, "expired", db, key);
+        }
+        Removal::Evicted => {
+            worker.stats.evicted.add(1);
+            node.notify(event::EVICTED, "evicted", db, key);
+        }
+    }
+    if node.journal.is_on() {
+        let mut bytes = Vec::new();
+        let id = if why == Removal::Expired { Id::LazyFreeExpire } else { Id::LazyFreeEviction };
+        encode_command(&mut bytes, [deletion(worker, id), key].iter());
+        node.journal.publish(worker.id, Record { db, bytes });
+    }
+    Some(entry.into_value())
+}
+
+/// DEL, or UNLINK when the setting asks for lazy freeing: what a replica shall do.
+fn deletion(worker: &Worker, id: Id) -> &'static [u8] {
+    if worker.node.config.is_on(id) { b"UNLINK" } else { b"DEL" }
+}
+
+/// Keys that the command itself found expired and deleted.
+fn settle_expired(worker: &Worker, keys: &mut Keyspace<'_>) {
+    for index in 0..keys.effects.expired.len() {
+        let (db, key) = &keys.effects.expired[index];
+        let (db, key) = (*db, key.clone());
+        worker.stats.expired.add(1);
+        worker.node.notify(event::EXPIRED, "expired", db, &key);
+        let stripe = keys.held().stripe(keys.store().stripe_of(hash_of(&key)));
+        if stripe.is_some_and(|stripe| stripe.awaited(db, &key)) {
+            worker.ready.borrow_mut().push_back((db, key.into()));
+        }
+    }
+}
+
+fn settle_change(worker: &Worker, keys: &mut Keyspace<'_>, change: &Change<'_>) {
+    let index = keys.store().stripe_of(change.hash);
+    let Some(stripe) = keys.held_mut().stripe_mut(index) else { return };
+    if change.class == event::NEW {
+        return settle_new(worker, stripe, change);
+    }
+    if change.reach >= Reach::Everyone {
+        stripe.touch(change.db, change.key);
+    }
+    if change.reach >= Reach::Waiters && stripe.awaited(change.db, change.key) {
+        worker.ready.borrow_mut().push_back((change.db, change.key.into()));
+    }
+    worker.node.notify(change.class, change.event, change.db, change.key);
+    if change.vacant && remove_vacant(stripe.db_mut(change.db), change) {
+        worker.node.notify(event::GENERIC, "del", change.db, change.key);
+    }
+}
+
+/// A key that was made for a command: if nothing has come into it, it goes again.
+fn settle_new(worker: &Worker, stripe: &mut Stripe, change: &Change<'_>) {
+    if !remove_vacant(stripe.db_mut(change.db), change) {
+        worker.node.notify(event::NEW, "new", change.db, change.key);
+    }
+}
+
+fn remove_vacant(part: &mut Db, change: &Change<'_>) -> bool {
+    let vacant = part.find(change.hash, change.key).is_some_and(|entry| is_vacant(entry.value()));
+    vacant && part.remove(change.hash, change.key).is_some()
+}
+
+fn is_vacant(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::List(list) => List::is_vacant(list),
+        ValueRef::Set(set) => Set::is_vacant(set),
+        ValueRef::Hash(hash) => Hash::is_vacant(hash),
+        ValueRef::ZSet(zset) => ZSet::is_vacant(zset),
+        _ => false,
+    }
+}
+
+/// Builds the command's record: first the DELs of what it found expired, then its effects; more than one stand between MULTI
+/// and EXEC.
+fn record(worker: &Worker, argv: &[&[u8]], keys: &mut Keyspace<'_>, sink: Sink<'_>) {
+    let db = keys.db();
+    let effects = &mut keys.effects;
+    let mut bytes = Vec::new();
+    let mut count = 0;
+    for (of, key) in effects.expired.drain(..) {
+        let delete = |bytes: &mut Vec<u8>| {
+            encode_command(bytes, [deletion(worker, Id::LazyFreeExpire), &key].iter());
+        };
+        if of == db {
+            delete(&mut bytes)
+        } else {
+            within(&mut bytes, of, db, delete)
+        }
+        count += 1;
+    }
+    match std::mem::take(&mut effects.propagation) {
+        Propagation::Nothing => {}
+        Propagation::Verbatim if effects.dirty == 0 => {}
+        Propagation::Verbatim => {
+            encode_command(&mut bytes, argv.iter());
+            count += 1;
+        }
+        Propagation::Instead(records) => {
+            count += records.len();
+            records.iter().for_each(|record| encode_command(&mut bytes, record.iter()));
+        }
+    }
+    match sink {
+        _ if count == 0 => {}
+        Sink::Transaction(whole) => {
+            whole.select(db);
+            whole.bytes.append(&mut bytes);
+        }
+        Sink::Journal if count == 1 => {
+            worker.node.journal.publish(worker.id, Record { db, bytes });
+        }
+        Sink::Journal => {
+            worker.node.journal.publish(worker.id, Record { db, bytes: in_transaction(&bytes) });
+        }
+    }
+}
+
+/// Writes a command for another database (MOVE and COPY reach two), and comes back from it.
+fn within(bytes: &mut Vec<u8>, other: usize, db: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    encode_command(bytes, [b"SELECT".as_slice(), other.to_string().as_bytes()].iter());
+    write(bytes);
+    encode_command(bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
+}
+
+/// Wraps commands in MULTI and EXEC.
+pub(super) fn in_transaction(commands: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(commands.len() + 32);
+    encode_command(&mut bytes, [b"MULTI"].iter());
+    bytes.extend_from_slice(commands);
+    encode_command(&mut bytes, [b"EXEC"].iter());
+    bytes
+}

@@ -1,0 +1,239 @@
+//! MULTI, EXEC, DISCARD and WATCH.
+//!
+//! EXEC locks the stripes of all queued commands and of all watched keys at once, looks at the watches under these locks, then
+//! runs the commands one after the other at one moment of time (design 2.7).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use smallvec::SmallVec;
+
+use super::args::Args;
+use super::context::{Call, Context};
+use super::error::{CommandError, CommandResult, text};
+use super::execute::{self, Order};
+use super::node::Node;
+use super::plan::Plan;
+use super::session::Session;
+use super::settle::{Sink, TransactionRecord, in_transaction};
+use super::spec::flag;
+use crate::base::clock;
+use crate::base::hash::hash as hash_of;
+use crate::journal::Record;
+use crate::store::{DbKey, Entry, Held, Mode, Wanted, Watcher};
+
+/// The commands queued since MULTI.
+#[derive(Default)]
+pub struct Queue {
+    /// Arguments of each.
+    pub commands: Vec<Vec<Vec<u8>>>,
+    /// Whether one was refused, so that EXEC must be.
+    pub aborted: bool,
+    /// Bytes of all arguments.
+    pub bytes: usize,
+}
+
+/// The keys a client watches.
+pub struct Watches {
+    keys: Vec<DbKey>,
+    flag: Arc<WatchFlag>,
+}
+
+struct WatchFlag {
+    id: u64,
+    touched: AtomicBool,
+}
+
+impl Watcher for WatchFlag {
+    fn touch(&self) {
+        self.touched.store(true, Ordering::Relaxed);
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Watches {
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+/// MULTI
+pub fn multi<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    if ctx.session.queue.is_some() {
+        return Err("ERR MULTI calls can not be nested".into());
+    }
+    ctx.session.queue = Some(Box::default());
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DISCARD
+pub fn discard<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    if ctx.session.queue.take().is_none() {
+        return Err("ERR DISCARD without MULTI".into());
+    }
+    unwatch_all(ctx.session, ctx.node);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Ends the transaction because its EXEC was refused, and says so.
+pub(super) fn discard_for(session: &mut Session, node: &Node, error: &CommandError) -> CommandError {
+    session.queue = None;
+    unwatch_all(session, node);
+    let reason = error.0.trim_start_matches("ERR ");
+    CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}"))
+}
+
+/// WATCH key [key ...]
+pub fn watch<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    if ctx.session.queue.is_some() {
+        return Err("ERR WATCH inside MULTI is not allowed".into());
+    }
+    let id = ctx.session.handle.id;
+    let db = ctx.session.db;
+    let fresh = || {
+        Box::new(Watches {
+            keys: Vec::new(),
+            flag: Arc::new(WatchFlag { id, touched: AtomicBool::new(false) }),
+        })
+    };
+    let watches = ctx.session.watches.get_or_insert_with(fresh);
+    for &key in args.from(1) {
+        if watches.keys.iter().any(|known| known.0 == db && *known.1 == *key) {
+            continue;
+        }
+        // A key that has expired goes now: that it is gone at EXEC must not count as a change.
+        ctx.keys.find_mut(key);
+        let index = ctx.keys.store().stripe_of(ctx.keys.hash(key));
+        let Some(stripe) = ctx.keys.held_mut().stripe_mut(index) else { continue };
+        stripe.watch((db, key.into()), watches.flag.clone());
+        watches.keys.push((db, key.into()));
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// UNWATCH
+pub fn unwatch<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    // Within EXEC the locks are held, and EXEC has let go of all watches anyway.
+    if matches!(ctx.call, Call::Direct) {
+        unwatch_all(ctx.session, ctx.node);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Lets go of all watches. No stripe may be held.
+pub fn unwatch_all(session: &mut Session, node: &Node) {
+    let Some(watches) = session.watches.take() else { return };
+    for key in &watches.keys {
+        let mut guard = node.store.locks().lock(node.store.stripe_of(hash_of(&key.1)), Mode::Write);
+        if let Some(stripe) = guard.stripe_mut() {
+            stripe.unwatch(key, watches.flag.id);
+        }
+    }
+}
+
+/// EXEC
+pub fn exec<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    let Some(queue) = ctx.session.queue.take() else { return Err("ERR EXEC without MULTI".into()) };
+    let result = if queue.aborted { Err(text::EXEC_ABORT.into()) } else { run(ctx, &queue) };
+    unwatch_all(ctx.session, ctx.node);
+    result
+}
+
+fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
+    let node = ctx.node;
+    let argvs: Vec<SmallVec<[&[u8]; 6]>> =
+        queue.commands.iter().map(|command| command.iter().map(Vec::as_slice).collect()).collect();
+    let orders: Vec<Order<'_>> = argvs.iter().filter_map(|argv| Order::of(node, argv)).collect();
+    debug_assert_eq!(orders.len(), queue.commands.len(), "queued commands have been looked up before");
+    let denied = orders.iter().any(|order| order.command.facts.flags.contains(flag::DENYOOM));
+    if denied && !super::evict::make_room(ctx.worker) {
+        let reason = text::OUT_OF_MEMORY.trim_start_matches("OOM ");
+        return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: OOM {reason}")));
+    }
+    let held = lock(node, &orders, ctx.session)?;
+    let now_ms = clock::unix_ms();
+    if is_touched(ctx.session, &held, node, now_ms) {
+        ctx.reply.null_array();
+        return Ok(());
+    }
+    run_locked(ctx, node, &orders, held, now_ms);
+    Ok(())
+}
+
+/// Locks the stripes of all commands and watched keys, or everything if a command wants that.
+fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<Held<'q>, CommandError> {
+    let mut wanted = Wanted::new();
+    let mut everything = None;
+    for order in orders {
+        match *node.plan(order.command) {
+            Plan::Walk => everything = everything.max(Some(Mode::Read)),
+            Plan::Everything(mode) => everything = everything.max(Some(mode)),
+            plan => {
+                // What has no keys that can be found answers with its own error.
+                let _ = plan.collect(order.command.facts, order.argv, &node.store, &mut wanted);
+            }
+        }
+    }
+    for watched in session.watches.iter().flat_map(|watches| &watches.keys) {
+        wanted.push((node.store.stripe_of(hash_of(&watched.1)), Mode::Read));
+    }
+    Ok(match everything {
+        Some(mode) => {
+            let strongest = wanted.iter().map(|(_, mode)| *mode).max().map_or(mode, |other| other.max(mode));
+            node.store.locks().lock_all(strongest)
+        }
+        None => node.store.locks().lock_wanted(&mut wanted),
+    })
+}
+
+/// Whether a watched key has changed, or has expired since.
+fn is_touched(session: &Session, held: &Held<'_>, node: &Node, now_ms: i64) -> bool {
+    let Some(watches) = &session.watches else { return false };
+    let expired = |(db, key): &DbKey| {
+        let hash = hash_of(key);
+        let part = held.stripe(node.store.stripe_of(hash)).and_then(|stripe| stripe.db(*db));
+        let expiry = part.and_then(|part| part.find(hash, key)).and_then(Entry::expiry);
+        expiry.is_some_and(|at| at <= now_ms)
+    };
+    watches.flag.touched.load(Ordering::Relaxed) || watches.keys.iter().any(expired)
+}
+
+fn run_locked<'q>(
+    ctx: &mut Context<'_, '_>,
+    node: &'q Node,
+    orders: &'q [Order<'q>],
+    mut held: Held<'q>,
+    now_ms: i64,
+) {
+    let db = ctx.session.db;
+    let mut journaled = TransactionRecord { db, bytes: Vec::new() };
+    ctx.reply.array(orders.len());
+    let mut leftovers = Vec::new();
+    for order in orders {
+        let (back, effects) =
+            execute::run_in_transaction(ctx, node, order, held, now_ms, Sink::Transaction(&mut journaled));
+        held = back;
+        leftovers.push(effects);
+    }
+    if !journaled.bytes.is_empty() {
+        journaled.select(db);
+        ctx.node.journal.publish(ctx.worker.id, Record { db, bytes: in_transaction(&journaled.bytes) });
+    }
+    drop(held);
+    for mut effects in leftovers {
+        super::settle::after(ctx.worker, &mut effects);
+    }
+}

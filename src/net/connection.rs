@@ -1,0 +1,457 @@
+//! One connection: read, run, write.
+//!
+//! Buffers: an idle connection owns none. While its requests run it borrows the worker's, and only what is left over (half a
+//! request, replies that the peer does not take) is moved into memory of its own. So ten thousand idle connections cost
+//! little, and busy ones share warm cache lines.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{ErrorKind, IoSlice};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::stream::Stream;
+use crate::base::{clock, log};
+use crate::config::{ClientClass, Id, OutputLimit};
+use crate::engine::blocking::BlockedCall;
+use crate::engine::pipeline::{self, Stop};
+use crate::engine::session::{ClientHandle, ReplyMode, Session};
+use crate::engine::transaction;
+use crate::engine::worker::Worker;
+use crate::pubsub::Space;
+use crate::resp::{Parser, Protocol, Reply, Segment};
+
+/// Room that is made for a read.
+const READ_BYTES: usize = 16 * 1024;
+/// Buffers larger than this are not kept for the next one.
+const KEPT_BYTES_MAX: usize = 256 * 1024;
+/// Replies are written at this size though more requests are there.
+const WRITE_BYTES: usize = 64 * 1024;
+/// Batches run before others have their turn.
+const BATCHES_PER_TURN: usize = 8;
+/// Pieces in one vectored write.
+const PIECES_MAX: usize = 64;
+/// What a client that waits in a blocking command may send ahead.
+const AHEAD_BYTES_MAX: usize = 1024 * 1024;
+
+thread_local! {
+    /// The worker's buffers, lent to the connection that runs.
+    static LENT: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// A client's connection, served by one task of its worker.
+pub struct Connection {
+    worker: Rc<Worker>,
+    stream: Stream,
+    session: Session,
+    parser: Parser,
+    buffer: Vec<u8>,
+    reply: Reply,
+    unsent: VecDeque<Segment>,
+    /// Bytes of the first unsent piece that are sent already.
+    sent: usize,
+    unsent_bytes: usize,
+    /// Since when the soft output limit has been passed, in monotonic microseconds.
+    over_limit_since_us: Option<u64>,
+}
+
+/// What a connection's task wakes up for.
+enum Event {
+    /// Bytes have been read.
+    Readable,
+    Writable,
+    Signal,
+    Deadline,
+    /// The peer has gone, or goes too far.
+    Failed,
+}
+
+impl Connection {
+    /// A connection that has just been accepted. It appears among the clients now and goes when it is dropped.
+    pub fn new(worker: Rc<Worker>, stream: Stream, handle: Arc<ClientHandle>) -> Self {
+        let authenticated = worker.node.config.text(Id::RequirePass).is_empty();
+        worker.node.clients.insert(handle.id, handle.clone());
+        Self {
+            session: Session::new(handle, authenticated),
+            worker,
+            stream,
+            parser: Parser::default(),
+            buffer: Vec::new(),
+            reply: Reply::new(Protocol::Resp2),
+            unsent: VecDeque::new(),
+            sent: 0,
+            unsent_bytes: 0,
+            over_limit_since_us: None,
+        }
+    }
+
+    /// Serves the client until it leaves or is closed.
+    pub async fn run(mut self) {
+        loop {
+            let open = match self.event().await {
+                Event::Readable => self.turn().await,
+                Event::Writable => self.flush(),
+                Event::Signal => self.signaled().await,
+                Event::Deadline => self.timed_out().await,
+                Event::Failed => false,
+            };
+            if !open {
+                return;
+            }
+        }
+    }
+
+    async fn event(&mut self) -> Event {
+        match self.session.waiting.as_ref().and_then(|call| call.deadline_ms()) {
+            None => poll_fn(|context| self.poll_event(context)).await,
+            Some(at) => {
+                let left = Duration::from_millis((at - clock::unix_ms()).max(0) as u64);
+                let next = poll_fn(|context| self.poll_event(context));
+                tokio::time::timeout(left, next).await.unwrap_or(Event::Deadline)
+            }
+        }
+    }
+
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if self.session.handle.signal.poll(context.waker()) {
+            return Poll::Ready(Event::Signal);
+        }
+        if self.unsent_bytes > 0
+            && let Poll::Ready(result) = self.stream.poll_write_ready(context)
+        {
+            return Poll::Ready(if result.is_ok() { Event::Writable } else { Event::Failed });
+        }
+        if self.session.waiting.is_some() && self.buffer.len() >= AHEAD_BYTES_MAX {
+            return Poll::Pending;
+        }
+        self.poll_read(context)
+    }
+
+    /// Reads what is there, into the worker's buffer unless part of a request is in our own.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        let borrowed = self.buffer.is_empty();
+        if borrowed {
+            LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.0, &mut self.buffer));
+        }
+        let missing = self.parser.bytes_missing(self.buffer.len());
+        // A large argument gets its room at once, but no more than what has come in has paid for.
+        self.buffer.reserve(missing.min(self.buffer.len().max(READ_BYTES)).max(READ_BYTES));
+        let polled = self.stream.poll_read(context, &mut self.buffer);
+        if borrowed && self.buffer.is_empty() {
+            LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.0, &mut self.buffer));
+        }
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(bytes)) if bytes > 0 => {
+                self.worker.stats.reads.add(1);
+                self.worker.stats.input_bytes.add(bytes as u64);
+                Poll::Ready(if self.within_query_limit() { Event::Readable } else { Event::Failed })
+            }
+            Poll::Ready(_) => Poll::Ready(Event::Failed),
+        }
+    }
+
+    fn within_query_limit(&self) -> bool {
+        let limit = self.worker.node.config.get(Id::ClientQueryBufferLimit) as usize;
+        let queued = self.session.queue.as_ref().map_or(0, |queue| queue.bytes);
+        if self.buffer.len() + queued <= limit {
+            return true;
+        }
+        log::warning!(
+            "Closing client that reached max query buffer length: id={} addr={}",
+            self.session.handle.id,
+            self.session.handle.address
+        );
+        false
+    }
+
+    /// Runs what has been read and sends the replies, in turns with others.
+    async fn turn(&mut self) -> bool {
+        loop {
+            if self.session.waiting.is_some() {
+                self.settle_buffers();
+                return true;
+            }
+            let stop = self.run_batches();
+            let open = self.flush();
+            if stop == Stop::Close {
+                self.linger().await;
+                return false;
+            }
+            if !open {
+                return false;
+            }
+            if stop != Stop::Yield {
+                self.settle_buffers();
+                return true;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn run_batches(&mut self) -> Stop {
+        if let Some(tail) = self.reply.output().single()
+            && tail.capacity() == 0
+        {
+            LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.1, tail));
+        }
+        let mut stop = Stop::Yield;
+        for _ in 0..BATCHES_PER_TURN {
+            stop = pipeline::run_batch(
+                &self.worker,
+                &mut self.session,
+                &mut self.parser,
+                &mut self.buffer,
+                &mut self.reply,
+            );
+            if stop != Stop::Yield || self.reply.len() >= WRITE_BYTES {
+                break;
+            }
+        }
+        self.worker.stats.turns.add(1);
+        if let (Stop::Waiting, Some(call)) = (stop, &self.session.waiting) {
+            self.session.handle.set_blocked(Some(call.clone()));
+            self.worker.node.blocked_clients.fetch_add(1, Ordering::Relaxed);
+        }
+        // Before the replies leave: who has read them may look at CLIENT LIST.
+        self.publish_view();
+        stop
+    }
+
+    /// Gives the worker's buffers back, and keeps what is left over in memory of its size.
+    fn settle_buffers(&mut self) {
+        if self.buffer.is_empty() {
+            lend(&mut self.buffer, |lent| &mut lent.0);
+        } else if self.buffer.len() < READ_BYTES / 4 && self.buffer.capacity() >= READ_BYTES {
+            let rest = self.buffer.as_slice().to_vec();
+            self.buffer.clear();
+            lend(&mut self.buffer, |lent| &mut lent.0);
+            self.buffer = rest;
+        }
+        if self.reply.is_empty()
+            && let Some(tail) = self.reply.output().single()
+        {
+            lend(tail, |lent| &mut lent.1);
+        }
+    }
+
+    /// What has come from elsewhere: the end of waiting, messages, or the order to close.
+    async fn signaled(&mut self) -> bool {
+        if self.session.handle.is_killed() {
+            self.session.take_mail(&mut self.reply);
+            self.flush();
+            return false;
+        }
+        if let Some(call) = self.session.waiting.clone()
+            && let Some(mut outcome) = call.take_outcome()
+        {
+            self.end_waiting(|reply| reply.append(&mut outcome));
+            self.session.take_mail(&mut self.reply);
+            return self.turn().await;
+        }
+        self.session.take_mail(&mut self.reply);
+        self.flush()
+    }
+
+    async fn timed_out(&mut self) -> bool {
+        let Some(call) = self.session.waiting.clone() else { return true };
+        // Milliseconds are whole and sleeps are not: never answer before the time.
+        if call.deadline_ms().is_some_and(|at| at > clock::unix_ms()) {
+            return true;
+        }
+        if !call.end() {
+            // Somebody serves it at this moment: the outcome comes by signal.
+            return self.await_outcome(&call).await;
+        }
+        self.end_waiting(|reply| call.write_timeout(reply));
+        self.turn().await
+    }
+
+    async fn await_outcome(&mut self, call: &BlockedCall) -> bool {
+        let handle = &self.session.handle;
+        let outcome = poll_fn(|context| {
+            handle.signal.poll(context.waker());
+            match call.take_outcome() {
+                None if !handle.is_killed() => Poll::Pending,
+                outcome => Poll::Ready(outcome),
+            }
+        });
+        let Some(mut outcome) = outcome.await else { return false };
+        // What else has come with the signal is looked at later.
+        handle.signal.raise();
+        self.end_waiting(|reply| reply.append(&mut outcome));
+        self.turn().await
+    }
+
+    /// Takes the call out of its queues and, as CLIENT REPLY has it, writes its reply.
+    fn end_waiting(&mut self, write: impl FnOnce(&mut Reply)) {
+        let Some(call) = self.session.waiting.take() else { return };
+        let node = &self.worker.node;
+        call.leave(&node.store);
+        self.session.handle.set_blocked(None);
+        node.blocked_clients.fetch_sub(1, Ordering::Relaxed);
+        match self.session.reply_mode {
+            ReplyMode::Off => {}
+            ReplyMode::Skip => self.session.reply_mode = ReplyMode::On,
+            ReplyMode::On | ReplyMode::SkipNext => write(&mut self.reply),
+        }
+    }
+
+    /// Sends what the socket takes. False when the connection is to be closed.
+    fn flush(&mut self) -> bool {
+        if self.unsent.is_empty()
+            && let Some(tail) = self.reply.output().single()
+        {
+            if tail.is_empty() {
+                return true;
+            }
+            match self.stream.try_write(tail) {
+                Ok(bytes) => {
+                    self.worker.stats.writes.add(1);
+                    self.worker.stats.output_bytes.add(bytes as u64);
+                    if bytes == tail.len() {
+                        tail.clear();
+                        return true;
+                    }
+                    tail.drain(..bytes);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return false,
+            }
+        }
+        self.queue_output();
+        let open = self.flush_queue() && self.within_output_limit();
+        // Whoever looks for clients over their limit must see when this one is not any more.
+        self.session.handle.view.output_bytes.store(self.unsent_bytes, Ordering::Relaxed);
+        open
+    }
+
+    fn queue_output(&mut self) {
+        self.unsent_bytes += self.reply.len();
+        self.unsent.extend(self.reply.output().take());
+    }
+
+    fn flush_queue(&mut self) -> bool {
+        while !self.unsent.is_empty() {
+            let mut pieces: Vec<IoSlice<'_>> = Vec::with_capacity(self.unsent.len().min(PIECES_MAX));
+            let mut skip = self.sent;
+            for segment in self.unsent.iter().take(PIECES_MAX) {
+                pieces.push(IoSlice::new(&segment.bytes()[skip..]));
+                skip = 0;
+            }
+            match self.stream.try_write_vectored(&pieces) {
+                Ok(bytes) => self.advance(bytes),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.worker.stats.writes.add(1);
+        self.worker.stats.output_bytes.add(bytes as u64);
+        self.unsent_bytes -= bytes;
+        self.sent += bytes;
+        while let Some(first) = self.unsent.front() {
+            let len = first.bytes().len();
+            if self.sent < len {
+                return;
+            }
+            self.sent -= len;
+            self.unsent.pop_front();
+        }
+    }
+
+    fn within_output_limit(&mut self) -> bool {
+        let class =
+            if self.session.subscriptions.is_empty() { ClientClass::Normal } else { ClientClass::PubSub };
+        let limit = self.worker.node.config.output_limit(class);
+        let bytes = (self.unsent_bytes + self.session.handle.mail_bytes()) as i64;
+        if !self.passes(&limit, bytes) {
+            return true;
+        }
+        let handle = &self.session.handle;
+        log::warning!(
+            "Client id={} addr={} closed: it has not read {bytes} bytes of replies, more than its output buffer limit",
+            handle.id,
+            handle.address
+        );
+        false
+    }
+
+    fn passes(&mut self, limit: &OutputLimit, bytes: i64) -> bool {
+        if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
+            return true;
+        }
+        if limit.soft_bytes == 0 || bytes <= limit.soft_bytes {
+            self.over_limit_since_us = None;
+            return false;
+        }
+        let since = *self.over_limit_since_us.get_or_insert_with(clock::monotonic_us);
+        clock::monotonic_us() - since > limit.soft_seconds as u64 * 1_000_000
+    }
+
+    /// Gives the last reply a moment to leave before the connection is closed.
+    async fn linger(&mut self) {
+        const LINGER: Duration = Duration::from_secs(1);
+        let all = async {
+            while self.unsent_bytes > 0 {
+                if poll_fn(|context| self.stream.poll_write_ready(context)).await.is_err()
+                    || !self.flush_queue()
+                {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, all).await;
+    }
+
+    /// Brings what CLIENT LIST shows up to date.
+    fn publish_view(&self) {
+        self.session.publish_view();
+        let view = &self.session.handle.view;
+        view.query_bytes.store(self.buffer.len(), Ordering::Relaxed);
+        view.query_free_bytes.store(self.buffer.capacity() - self.buffer.len(), Ordering::Relaxed);
+        view.output_bytes.store(self.unsent_bytes, Ordering::Relaxed);
+    }
+}
+
+/// Puts an empty buffer back among the worker's, unless there is one already or it has grown too large.
+fn lend(buffer: &mut Vec<u8>, slot: impl Fn(&mut (Vec<u8>, Vec<u8>)) -> &mut Vec<u8>) {
+    LENT.with_borrow_mut(|lent| {
+        let slot = slot(lent);
+        if slot.capacity() == 0 && buffer.capacity() <= KEPT_BYTES_MAX {
+            std::mem::swap(slot, buffer);
+        }
+    });
+    if buffer.capacity() > 0 {
+        *buffer = Vec::new();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let id = self.session.handle.id;
+        if let Some(call) = &self.session.waiting {
+            call.end();
+            self.end_waiting(|_| {});
+        }
+        let node = &self.worker.node;
+        transaction::unwatch_all(&mut self.session, node);
+        let subscriptions = std::mem::take(&mut self.session.subscriptions);
+        subscriptions.channels.iter().for_each(|channel| node.pubsub.unsubscribe(Space::Global, channel, id));
+        subscriptions
+            .shard_channels
+            .iter()
+            .for_each(|channel| node.pubsub.unsubscribe(Space::Shard, channel, id));
+        subscriptions.patterns.iter().for_each(|pattern| node.pubsub.unsubscribe_pattern(pattern, id));
+        node.clients.remove(&id);
+        self.worker.stats.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,30 @@
+//! Commands as bytes: what the journal records and what subscribers are sent are RESP2 arrays of bulk strings.
+
+/// Appends a command in RESP.
+pub fn encode_command<A: AsRef<[u8]>>(target: &mut Vec<u8>, arguments: impl ExactSizeIterator<Item = A>) {
+    push_length(target, b'*', arguments.len());
+    for argument in arguments {
+        let argument = argument.as_ref();
+        push_length(target, b'$', argument.len());
+        target.extend_from_slice(argument);
+        target.extend_from_slice(b"\r\n");
+    }
+}
+
+fn push_length(target: &mut Vec<u8>, kind: u8, length: usize) {
+    target.push(kind);
+    target.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    target.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_in_resp() {
+        let mut bytes = Vec::new();
+        encode_command(&mut bytes, [b"SET".as_slice(), b"k", b""].into_iter());
+        assert_eq!(bytes, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n");
+    }
+}

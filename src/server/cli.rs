@@ -1,0 +1,136 @@
+//! The command line: `tartan [config-file] [--name value ...]`, `tartan --help`, `tartan --version`.
+//!
+//! As in redis-server, only the first argument can ask for help or the version, and everything else is settings: whatever
+//! follows belongs to `config`, which knows the names. `clap` builds the help text.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::config::Sources;
+
+/// The version of Redis whose behavior is kept.
+pub use crate::commands::server::REDIS_VERSION;
+
+/// What the operator asked for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// To read how it is used.
+    Help,
+    /// To know what it is.
+    Version,
+    /// To run a server.
+    Run(Sources),
+}
+
+/// The settings shown in the help text: name, value, what it does.
+const COMMON_SETTINGS: &[(&str, &str, &str)] = &[
+    ("port", "PORT", "TCP port to listen on [default: 6379]"),
+    ("bind", "ADDRESS...", "Addresses to listen on [default: all]"),
+    ("unixsocket", "PATH", "Unix socket to listen on as well"),
+    ("requirepass", "PASSWORD", "Password that clients must give"),
+    ("server-threads", "COUNT", "Worker threads [default: the CPUs granted to the container]"),
+    ("maxmemory", "SIZE", "Memory for data, such as 2gb [default: no limit]"),
+    ("maxmemory-policy", "POLICY", "What to evict beyond it [default: noeviction]"),
+    ("maxclients", "COUNT", "Greatest number of clients [default: 10000]"),
+    ("metrics-port", "PORT", "Port of /metrics, /healthz, /readyz; 0: none [default: 9121]"),
+    ("loglevel", "LEVEL", "debug, verbose, notice, warning, nothing [default: notice]"),
+    ("log-format", "FORMAT", "redis or json log lines [default: redis]"),
+];
+
+const EXAMPLES: &str = "\
+Every setting of config/tartan.conf can be given as a flag or in the environment: --tcp-backlog as
+TARTAN_TCP_BACKLOG. The environment overrides flags, flags override the file.
+
+Examples:
+  tartan                                             port 6379, no limits
+  tartan --port 7000 --maxmemory 2gb --maxmemory-policy allkeys-lru
+  tartan /etc/tartan.conf --loglevel verbose         a file, and something else for once
+  TARTAN_REQUIREPASS=secret tartan                   keeps the password out of the process list";
+
+/// Reads the arguments (without the program's name) and the environment.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Invocation {
+    let mut arguments: Vec<Vec<u8>> = arguments.into_iter().map(OsString::into_vec).collect();
+    let file = match arguments.first().map(Vec::as_slice) {
+        Some(b"-h" | b"--help") => return Invocation::Help,
+        Some(b"-v" | b"--version") => return Invocation::Version,
+        Some(first) if !first.starts_with(b"-") => {
+            Some(PathBuf::from(OsString::from_vec(arguments.remove(0))))
+        }
+        _ => None,
+    };
+    let variable = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_vec()));
+    let environment = environment.into_iter().filter_map(variable).collect();
+    Invocation::Run(Sources { file, flags: arguments, environment })
+}
+
+/// The help text, for `clap` to print in the colors of the terminal.
+pub fn help() -> Command {
+    let setting = |(name, value, help): &(&'static str, &'static str, &'static str)| {
+        Arg::new(*name).long(*name).value_name(*value).help(*help).help_heading("Common settings")
+    };
+    Command::new("tartan")
+        .about("A multi-threaded in-memory data store that speaks Redis")
+        .override_usage("tartan [CONFIG-FILE] [--NAME VALUE...]...")
+        .disable_help_flag(true)
+        .arg(Arg::new("config-file").value_name("CONFIG-FILE").help("Settings in the form of redis.conf"))
+        .args(COMMON_SETTINGS.iter().map(setting))
+        .arg(Arg::new("help").short('h').long("help").action(ArgAction::SetTrue).help("Print this text"))
+        .arg(
+            Arg::new("version")
+                .short('v')
+                .long("version")
+                .action(ArgAction::SetTrue)
+                .help("Print the version"),
+        )
+        .after_help(EXAMPLES)
+}
+
+/// One line in the form of `redis-server --version`.
+pub fn version() -> String {
+    format!("Tartan server v={} redis={REDIS_VERSION} bits={}", env!("CARGO_PKG_VERSION"), usize::BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SETTINGS;
+
+    fn invocation(arguments: &[&str]) -> Invocation {
+        parse(arguments.iter().map(OsString::from), [("TARTAN_HZ".into(), "3".into())])
+    }
+
+    #[test]
+    fn the_first_argument_may_be_a_file_or_ask_for_something() {
+        let check = |arguments: &[&str], file: Option<&str>, flags: &[&str]| {
+            let Invocation::Run(sources) = invocation(arguments) else { panic!("{arguments:?}") };
+            assert_eq!(sources.file, file.map(PathBuf::from));
+            assert_eq!(sources.flags, flags.iter().map(|flag| flag.as_bytes().to_vec()).collect::<Vec<_>>());
+            assert_eq!(sources.environment, [("TARTAN_HZ".to_owned(), b"3".to_vec())]);
+        };
+        check(&[], None, &[]);
+        check(&["a.conf"], Some("a.conf"), &[]);
+        check(&["a.conf", "--port", "1", "--help"], Some("a.conf"), &["--port", "1", "--help"]);
+        check(&["--bind", "a", "b"], None, &["--bind", "a", "b"]);
+        check(&["-p", "1"], None, &["-p", "1"]);
+        assert!(matches!(invocation(&["--help"]), Invocation::Help));
+        assert!(matches!(invocation(&["-h", "x"]), Invocation::Help));
+        assert!(matches!(invocation(&["--version"]), Invocation::Version));
+        assert!(matches!(invocation(&["-v"]), Invocation::Version));
+    }
+
+    #[test]
+    fn help_names_only_settings_there_are() {
+        let text = help().render_help().to_string();
+        for (name, _, _) in COMMON_SETTINGS {
+            assert!(SETTINGS.iter().any(|setting| setting.name == *name), "{name}");
+            assert!(text.contains(&format!("--{name} <")), "{name}\n{text}");
+        }
+        help().debug_assert();
+    }
+}

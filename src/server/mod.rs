@@ -1,0 +1,134 @@
+//! Layer 7: the composition root. Builds the node, starts workers and listeners, and stops them again.
+
+pub mod cli;
+pub mod http;
+pub mod listening;
+pub mod observation;
+pub mod startup;
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::listening::{Bound, Listening};
+use crate::background;
+use crate::base::{alloc, clock, log};
+use crate::commands;
+use crate::config::{Config, Id};
+use crate::engine::Node;
+use crate::engine::table::CommandTable;
+use crate::net::Workers;
+
+/// Runs a server until it is told to stop.
+pub fn run(config: Config) -> ExitCode {
+    alloc::use_small_pages();
+    if !config.is_on(Id::DisableThp) {
+        alloc::want_huge_pages();
+    }
+    clock::start();
+    if let Err(error) = startup::open_log(&config) {
+        log::warning!("Can't open the log file: {error}");
+        return ExitCode::FAILURE;
+    }
+    startup::announce(&config);
+    match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::warning!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<(), String> {
+    startup::allow_clients(&config)?;
+    let table = CommandTable::new(commands::FAMILIES).map_err(|error| error.to_string())?;
+    let threads = config.get(Id::ServerThreads) as usize;
+    let bound = Bound::bind(&config)?;
+    let pid_file = startup::write_pid_file(&config).unwrap_or_else(|error| {
+        log::warning!("Can't write the process id file: {error}");
+        None
+    });
+    let node = Arc::new(Node::new(config, table, threads));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("Can't start the event loop: {error}"))?;
+    log::notice!("Server initialized");
+    let result = runtime.block_on(supervise(&node, bound));
+    if let Some(path) = pid_file {
+        // It may have been taken away already.
+        let _ = std::fs::remove_file(path);
+    }
+    result
+}
+
+async fn supervise(node: &Arc<Node>, bound: Bound) -> Result<(), String> {
+    let mut signals = Signals::listen().map_err(|error| format!("Can't listen for signals: {error}"))?;
+    let workers = Workers::start(node).map_err(|error| format!("Can't start the worker threads: {error}"))?;
+    let workers = Arc::new(workers);
+    let mut listening = Listening::start(node, &workers, bound);
+    observation::start(node);
+    let background = background::start(node);
+    wait_for_end(node, &mut signals, &mut listening).await;
+    tokio::select! {
+        () = stop(node, listening, workers) => {}
+        never = insist(&mut signals) => match never {},
+    }
+    drop(background);
+    log::warning!("Tartan is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// Serves changes of `bind` and `port` until the server shall stop.
+async fn wait_for_end(node: &Node, signals: &mut Signals, listening: &mut Listening) {
+    let Some(mut rebinds) = node.take_rebinds() else { return };
+    loop {
+        tokio::select! {
+            name = signals.next() => return log::warning!("Received {name} scheduling shutdown..."),
+            () = node.shutdown.cancelled() => return log::warning!("User requested shutdown..."),
+            Some(rebind) = rebinds.recv() => {
+                let outcome = listening.rebind().await;
+                // Who asked may have lost patience.
+                let _ = rebind.outcome.send(outcome);
+            }
+        }
+    }
+}
+
+async fn stop(node: &Node, listening: Listening, workers: Arc<Workers>) {
+    node.shutdown.cancel();
+    listening.stop().await;
+    if let Some(workers) = Arc::into_inner(workers) {
+        workers.stop().await;
+    }
+}
+
+/// A second signal ends the server at once.
+async fn insist(signals: &mut Signals) -> Infallible {
+    signals.next().await;
+    log::warning!("You insist... exiting now.");
+    std::process::exit(1)
+}
+
+/// The signals that end the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

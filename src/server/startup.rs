@@ -1,0 +1,135 @@
+//! The first things a server does, before it listens: log, banner, process id file.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use crate::base::{descriptors, log};
+use crate::config::{Config, Id};
+
+const BANNER: &str = r"
+    ##  :  ##  :      Tartan {version}
+  --##--+--##--+--    speaks Redis {redis}
+    ##  :  ##  :      port {port}, {threads} worker threads
+  ==##==+==##==+==    process {pid}
+    ##  :  ##  :
+";
+
+/// Opens the log as configured and says what was odd about the configuration. Fails when the log file cannot be opened.
+pub fn open_log(config: &Config) -> io::Result<()> {
+    log::set_level(config.get(Id::LogLevel) as u8);
+    log::set_json(config.is_on(Id::LogFormat));
+    log::set_file(&config.path(Id::LogFile))?;
+    for warning in config.warnings() {
+        log::warning!("{warning}");
+    }
+    Ok(())
+}
+
+/// Logs who starts, with a banner where somebody is looking.
+pub fn announce(config: &Config) {
+    let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    log::notice!("Tartan version={version}, bits={}, pid={pid}, just started", usize::BITS);
+    match config.file() {
+        Some(file) => log::notice!("Configuration loaded from {}", file.display()),
+        None => log::notice!("No config file specified, using the default config"),
+    }
+    if shows_banner(config) {
+        log::notice!("{}", banner(config));
+    }
+    log::notice!("Running mode=standalone, port={}.", config.get(Id::Port));
+}
+
+/// Raises the limit of open files to what `maxclients` needs, or lowers `maxclients` to what the limit allows.
+///
+/// # Errors
+/// When not even one client would fit.
+pub fn allow_clients(config: &Config) -> Result<(), String> {
+    let clients = config.get_unsigned(Id::MaxClients);
+    let wanted = clients + descriptors::RESERVED;
+    let granted = descriptors::raise_limit(wanted);
+    if granted.now >= wanted {
+        if granted.now > granted.before {
+            log::notice!(
+                "Increased maximum number of open files to {wanted} (it was originally set to {}).",
+                granted.before
+            );
+        }
+        return Ok(());
+    }
+    let possible = granted.now.saturating_sub(descriptors::RESERVED);
+    let now = granted.now;
+    if possible == 0 {
+        return Err(format!(
+            "Your current 'ulimit -n' of {now} is not enough for the server to start. \
+             Please increase your open file limit to at least {wanted}. Exiting."
+        ));
+    }
+    // A number within the setting's bounds is not refused.
+    let _ = config.set(&[(b"maxclients", possible.to_string().as_bytes())], true);
+    let reason = granted.refusal.map_or_else(String::new, |error| error.to_string());
+    log::warning!("You requested maxclients of {clients} requiring at least {wanted} max file descriptors.");
+    log::warning!("Server can't set maximum open files to {wanted} because of OS error: {reason}.");
+    log::warning!(
+        "Current maximum open files is {now}. maxclients has been reduced to {possible} to compensate for low ulimit. \
+         If you need higher maxclients increase 'ulimit -n'."
+    );
+    Ok(())
+}
+
+/// Writes the process id file if one is configured, and returns its path so that it can be removed at the end.
+pub fn write_pid_file(config: &Config) -> io::Result<Option<PathBuf>> {
+    let path = config.path(Id::PidFile);
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    fs::write(&path, format!("{}\n", std::process::id()))?;
+    Ok(Some(path))
+}
+
+/// On a terminal, or always if so configured; never among JSON.
+fn shows_banner(config: &Config) -> bool {
+    let on_terminal = config.path(Id::LogFile).as_os_str().is_empty() && io::stdout().is_terminal();
+    !config.is_on(Id::LogFormat) && (on_terminal || config.is_on(Id::AlwaysShowLogo))
+}
+
+fn banner(config: &Config) -> String {
+    BANNER
+        .replace("{version}", env!("CARGO_PKG_VERSION"))
+        .replace("{redis}", super::cli::REDIS_VERSION)
+        .replace("{port}", &config.get(Id::Port).to_string())
+        .replace("{threads}", &config.get(Id::ServerThreads).to_string())
+        .replace("{pid}", &std::process::id().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[&str]) -> Config {
+        let flags = pairs.iter().map(|word| word.as_bytes().to_vec()).collect();
+        Config::load(&crate::config::Sources { flags, ..Default::default() }).unwrap()
+    }
+
+    #[test]
+    fn the_banner_is_filled_in() {
+        let text = banner(&config(&["--port", "7001", "--server-threads", "3"]));
+        assert!(text.contains("port 7001, 3 worker threads") && !text.contains(['{', '}']), "{text}");
+    }
+
+    #[test]
+    fn the_banner_can_be_forced_but_not_into_json() {
+        assert!(shows_banner(&config(&["--always-show-logo", "yes"])));
+        assert!(!shows_banner(&config(&["--always-show-logo", "yes", "--log-format", "json"])));
+    }
+
+    #[test]
+    fn the_process_id_is_written_where_asked() {
+        assert_eq!(write_pid_file(&config(&[])).unwrap(), None);
+        let path = std::env::temp_dir().join(format!("tartan-pid-{}", std::process::id()));
+        let written = write_pid_file(&config(&["--pidfile", path.to_str().unwrap()])).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!((written, text), (Some(path), format!("{}\n", std::process::id())));
+    }
+}

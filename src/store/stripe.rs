@@ -1,0 +1,254 @@
+//! One stripe of the key space: what its lock guards.
+//!
+//! A key's stripe is chosen by the key alone, not by its database, so MOVE and SWAPDB stay within a stripe (design 2.1).
+//! Databases above 0 get their tables when something is first written to them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::expiry::ExpiryIndex;
+use super::{Entry, NewValue, Table};
+use crate::value::Value;
+
+/// A key in a database, as the registries of blocked and watching clients know it.
+pub type DbKey = (usize, Box<[u8]>);
+
+/// Clients by key; none where nobody is registered, so that looking costs one comparison.
+type Registry<T> = Option<Box<HashMap<DbKey, T>>>;
+
+/// Somebody who wants to be told that a key has changed (WATCH).
+pub trait Watcher: Send + Sync {
+    /// The key has changed, or has gone.
+    fn touch(&self);
+    /// Which watcher it is, for taking it out again.
+    fn id(&self) -> u64;
+}
+
+/// Somebody who waits for a key to be ready (BLPOP and its kin).
+pub trait Waiter: Send + Sync {
+    /// Which waiter it is, for taking it out again.
+    fn id(&self) -> u64;
+    /// For the engine, which knows what its waiters are.
+    fn as_any(&self) -> &dyn std::any::Any;
+}
+
+/// One database's part of a stripe.
+#[derive(Default)]
+pub struct Db {
+    table: Table,
+    expiry: ExpiryIndex,
+}
+
+/// Everything that a stripe's lock guards.
+#[derive(Default)]
+pub struct Stripe {
+    first: Db,
+    others: Vec<Db>,
+    watchers: Registry<Vec<Arc<dyn Watcher>>>,
+    waiters: Registry<VecDeque<Arc<dyn Waiter>>>,
+}
+
+impl Db {
+    /// The entries.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The expiry index.
+    pub fn expiry(&self) -> &ExpiryIndex {
+        &self.expiry
+    }
+
+    /// An entry, expired or not.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.table.find(hash, key)
+    }
+
+    /// An entry to be changed. Its expiry must only be changed by [`Db::set_expiry`].
+    #[inline]
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Entry> {
+        self.table.find_mut(hash, key)
+    }
+
+    /// Adds an entry whose key is not there.
+    pub fn insert(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: NewValue<'_>,
+        expiry_ms: Option<i64>,
+        access: u32,
+    ) {
+        self.table.insert(hash, Entry::new(key, value, expiry_ms, access));
+        if let Some(at) = expiry_ms {
+            self.expiry.added(hash, at, &self.table);
+        }
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let entry = self.table.remove(hash, key)?;
+        if entry.expiry().is_some() {
+            self.expiry.removed();
+        }
+        Some(entry)
+    }
+
+    /// Sets or clears a key's expiry; false if there is no such key.
+    pub fn set_expiry(&mut self, hash: u64, key: &[u8], expiry_ms: Option<i64>) -> bool {
+        let Some(entry) = self.table.find_mut(hash, key) else { return false };
+        let before = entry.expiry();
+        entry.set_expiry(expiry_ms);
+        match (before, expiry_ms) {
+            (None, Some(at)) => self.expiry.added(hash, at, &self.table),
+            (Some(_), Some(at)) => self.expiry.moved(hash, at, &self.table),
+            (Some(_), None) => self.expiry.removed(),
+            (None, None) => {}
+        }
+        true
+    }
+
+    /// The key of a record that is due, if its entry has really expired.
+    pub fn pop_expired(&mut self, now_ms: i64) -> Option<Option<Box<[u8]>>> {
+        let hash = self.expiry.pop_due(now_ms)?;
+        let due = |entry: &Entry| entry.expiry().is_some_and(|at| at <= now_ms);
+        Some(self.table.find_by_hash(hash, due).map(|entry| entry.key().into()))
+    }
+
+    /// Replaces the value of a key that is there, or adds it. Returns an old value that is worth freeing elsewhere.
+    pub fn set_value(&mut self, hash: u64, key: &[u8], value: NewValue<'_>, access: u32) -> Option<Value> {
+        match self.table.find_mut(hash, key) {
+            Some(entry) => entry.set_value(value),
+            None => {
+                self.insert(hash, key, value, None, access);
+                None
+            }
+        }
+    }
+}
+
+impl Stripe {
+    /// A database's part, None when nothing was ever written to it here.
+    #[inline]
+    pub fn db(&self, index: usize) -> Option<&Db> {
+        if index == 0 { Some(&self.first) } else { self.others.get(index - 1) }
+    }
+
+    /// A database's part, made when missing.
+    #[inline]
+    pub fn db_mut(&mut self, index: usize) -> &mut Db {
+        if index == 0 {
+            return &mut self.first;
+        }
+        if self.others.len() < index {
+            self.others.resize_with(index, Db::default);
+        }
+        &mut self.others[index - 1]
+    }
+
+    /// Detaches a database's part, leaving an empty one (FLUSHDB).
+    pub fn take_db(&mut self, index: usize) -> Db {
+        match self.db(index) {
+            Some(_) => std::mem::take(self.db_mut(index)),
+            None => Db::default(),
+        }
+    }
+
+    /// Exchanges two databases' parts.
+    pub fn swap_dbs(&mut self, one: usize, other: usize) {
+        let first = self.take_db(one);
+        let second = std::mem::replace(self.db_mut(other), first);
+        *self.db_mut(one) = second;
+    }
+
+    /// When the next key of any database is due, `i64::MAX` for never.
+    pub fn next_expiry_ms(&self) -> i64 {
+        let dbs = std::iter::once(&self.first).chain(&self.others);
+        dbs.filter_map(|db| db.expiry.first_ms()).min().unwrap_or(i64::MAX)
+    }
+
+    /// Number of databases that have a part here.
+    pub fn db_count(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// Registers a watcher of a key.
+    pub fn watch(&mut self, key: DbKey, watcher: Arc<dyn Watcher>) {
+        self.watchers.get_or_insert_default().entry(key).or_default().push(watcher);
+    }
+
+    /// Takes a watcher of a key out.
+    pub fn unwatch(&mut self, key: &DbKey, id: u64) {
+        let Some(map) = self.watchers.as_mut() else { return };
+        if let Some(list) = map.get_mut(key) {
+            list.retain(|watcher| watcher.id() != id);
+            if list.is_empty() {
+                map.remove(key);
+            }
+        }
+        if map.is_empty() {
+            self.watchers = None;
+        }
+    }
+
+    /// Tells a key's watchers that it has changed.
+    #[inline]
+    pub fn touch(&self, db: usize, key: &[u8]) {
+        if let Some(map) = &self.watchers {
+            let list = map.get(&(db, key.into()));
+            list.into_iter().flatten().for_each(|watcher| watcher.touch());
+        }
+    }
+
+    /// Tells the watchers of each key of `db` for which `changed` holds (FLUSHDB, SWAPDB).
+    pub fn touch_where(&self, db: usize, changed: impl Fn(&[u8]) -> bool) {
+        let map = self.watchers.iter().flat_map(|map| map.iter());
+        map.filter(|((index, key), _)| *index == db && changed(key))
+            .for_each(|(_, list)| list.iter().for_each(|watcher| watcher.touch()));
+    }
+
+    /// Puts a waiter at the end of a key's queue.
+    pub fn wait(&mut self, key: DbKey, waiter: Arc<dyn Waiter>) {
+        self.waiters.get_or_insert_default().entry(key).or_default().push_back(waiter);
+    }
+
+    /// Takes a waiter out of a key's queue.
+    pub fn unwait(&mut self, key: &DbKey, id: u64) {
+        let Some(map) = self.waiters.as_mut() else { return };
+        if let Some(queue) = map.get_mut(key) {
+            queue.retain(|waiter| waiter.id() != id);
+            if queue.is_empty() {
+                map.remove(key);
+            }
+        }
+        if map.is_empty() {
+            self.waiters = None;
+        }
+    }
+
+    /// Whether anyone waits for a key.
+    #[inline]
+    pub fn awaited(&self, db: usize, key: &[u8]) -> bool {
+        self.waiters.as_ref().is_some_and(|map| map.contains_key(&(db, key.into())))
+    }
+
+    /// The keys of `db` that someone waits for.
+    pub fn awaited_keys(&self, db: usize) -> Vec<DbKey> {
+        let map = self.waiters.iter().flat_map(|map| map.keys());
+        map.filter(|(index, _)| *index == db).cloned().collect()
+    }
+
+    /// A key's waiters, first come first.
+    pub fn waiters(&self, key: &DbKey) -> Vec<Arc<dyn Waiter>> {
+        self.waiters
+            .as_ref()
+            .and_then(|map| map.get(key))
+            .map_or_else(Vec::new, |queue| queue.iter().cloned().collect())
+    }
+
+    /// Numbers of keys watched and waited for.
+    pub fn registered(&self) -> (usize, usize) {
+        (self.watchers.as_ref().map_or(0, |map| map.len()), self.waiters.as_ref().map_or(0, |map| map.len()))
+    }
+}

@@ -1,0 +1,11 @@
+//! Directed cases of single families: what the random comparison with redis-server does not reach.
+
+mod connection;
+mod connection_buffers;
+mod hash;
+mod list;
+mod pubsub;
+mod server;
+mod set;
+mod sorted_set;
+mod stream;

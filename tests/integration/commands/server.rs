@@ -1,0 +1,151 @@
+//! Commands that reach the whole server.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Instant;
+
+use crate::support::client::encode;
+use crate::support::{Client, Reply, Server};
+
+fn ok() -> Reply {
+    Reply::Simple("OK".into())
+}
+
+/// A port that nobody listens on at this moment.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn flush_and_swap_touch_watched_keys() {
+    let server = Server::start(&[]);
+    let (mut client, mut other) = (server.client(), server.client());
+    // What the other client does, and whether a transaction that watches `there` or `absent` still runs.
+    for (command, key, runs) in [
+        ("FLUSHALL", "there", false),
+        ("FLUSHALL", "absent", true),
+        ("FLUSHDB ASYNC", "there", false),
+        ("SWAPDB 0 1", "there", false),
+        ("SWAPDB 0 1", "absent", true),
+        ("SWAPDB 1 2", "there", true),
+    ] {
+        other.call(&["FLUSHALL", "SYNC"]);
+        other.call(&["SET", "there", "1"]);
+        client.call(&["WATCH", key]);
+        assert_eq!(other.call(&command.split(' ').collect::<Vec<_>>()), ok(), "{command}");
+        client.call(&["MULTI"]);
+        client.call(&["PING"]);
+        assert_eq!(client.call(&["EXEC"]) != Reply::Null, runs, "{command} with {key}");
+    }
+}
+
+#[test]
+fn flushing_much_leaves_nothing_behind() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    for words in [&["FLUSHALL"][..], &["FLUSHDB", "ASYNC"], &["FLUSHALL", "SYNC"]] {
+        assert_eq!(client.call(&["DEBUG", "POPULATE", "100000", "key", "100"]), ok());
+        assert_eq!(client.call(&["DBSIZE"]), Reply::Integer(100_000));
+        assert_eq!(client.call(words), ok());
+        assert_eq!(client.call(&["DBSIZE"]), Reply::Integer(0));
+        let nothing = "0".repeat(40);
+        assert_eq!(client.call(&["DEBUG", "DIGEST"]), Reply::Simple(nothing));
+        while !client.call(&["INFO", "memory"]).text().contains("lazyfree_pending_objects:0\r") {}
+    }
+}
+
+#[test]
+fn debug_needs_permission() {
+    let server = Server::start(&[]);
+    assert!(server.client().call(&["DEBUG", "DIGEST"]).is_error("ERR DEBUG command not allowed."));
+    let server = Server::start(&["--enable-debug-command", "local"]);
+    assert_eq!(server.client().call(&["DEBUG", "SET-ACTIVE-EXPIRE", "1"]), ok());
+}
+
+#[test]
+fn debug_sleep_stops_nobody_else() {
+    let server = Server::start(&["--enable-debug-command", "yes", "--server-threads", "1"]);
+    let (mut sleeper, mut other) = (server.client(), server.client());
+    let start = Instant::now();
+    sleeper.send(&encode(&["DEBUG", "SLEEP", "0.5"])).unwrap();
+    for _ in 0..100 {
+        other.call(&["PING"]);
+    }
+    assert!(start.elapsed().as_millis() < 450, "{:?}", start.elapsed());
+    assert_eq!(sleeper.read().unwrap(), ok());
+    assert!(start.elapsed().as_millis() >= 500, "{:?}", start.elapsed());
+}
+
+#[test]
+fn digests_know_values_and_not_how_they_came_about() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    let mut digest = |commands: &[&str]| {
+        client.call(&["FLUSHALL"]);
+        for command in commands {
+            client.call(&command.split(' ').collect::<Vec<_>>());
+        }
+        client.call(&["DEBUG", "DIGEST"]).text()
+    };
+    // As redis-server 7.2.4 prints it.
+    assert_eq!(digest(&["SET k v"]), "264ccf65edec66bccfa7cc659414ccca432057d2");
+    let one = digest(&["SADD s a b 3", "HSET h f 1", "ZADD z 1.5 m", "RPUSH l 1 2"]);
+    let same =
+        digest(&["RPUSH l 0 1 2", "LPOP l", "HSET h f 1", "ZADD z 2 m", "ZADD z 1.5 m", "SADD s 3 b a"]);
+    assert_eq!(one, same);
+    assert_ne!(one, digest(&["SADD s a b 3", "HSET h f 1", "ZADD z 1.5 m", "RPUSH l 2 1"]));
+    assert_ne!(digest(&["SET k v"]), digest(&["SET k v EX 100"]));
+    assert_ne!(digest(&["SET k v"]), digest(&["SELECT 1", "SET k v", "SELECT 0"]));
+}
+
+#[test]
+fn the_port_can_be_changed_and_a_taken_one_is_refused() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let taken = taken.local_addr().unwrap().port().to_string();
+    let reply = client.call(&["CONFIG", "SET", "port", &taken]);
+    assert!(reply.is_error("ERR CONFIG SET failed (possibly related to argument 'port')"), "{reply:?}");
+    assert_eq!(server.client().call(&["PING"]), Reply::Simple("PONG".into()));
+    let port = free_port();
+    assert_eq!(client.call(&["CONFIG", "SET", "port", &port.to_string()]), ok());
+    assert_eq!(Client::connect(port).call(&["PING"]), Reply::Simple("PONG".into()));
+    assert!(Client::try_connect(server.port).is_err());
+    assert_eq!(client.call(&["CONFIG", "GET", "port"]).items()[1].text(), port.to_string());
+}
+
+#[test]
+fn metrics_and_health_are_served_over_http() {
+    let port = free_port();
+    let server = Server::start(&["--metrics-port", &port.to_string()]);
+    server.client().call(&["SET", "k", "v"]);
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    assert!(get("/healthz").starts_with("HTTP/1.1 200 "));
+    assert!(get("/readyz").starts_with("HTTP/1.1 200 "));
+    let metrics = get("/metrics");
+    for line in [
+        "redis_up 1",
+        "redis_db_keys{db=\"db0\"} 1",
+        "redis_commands_total{cmd=\"set\"} 1",
+        "tartan_stripes 1024",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+}
+
+#[test]
+fn shutdown_ends_the_server() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    assert!(client.call(&["SHUTDOWN", "ABORT"]).is_error("ERR No shutdown in progress."));
+    assert!(client.call(&["SHUTDOWN", "SAVE"]).is_error("ERR Errors trying to SHUTDOWN."));
+    assert!(client.try_call(&["SHUTDOWN", "NOSAVE"]).is_err());
+    while Client::try_connect(server.port).is_ok() {}
+}

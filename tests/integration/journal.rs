@@ -1,0 +1,147 @@
+//! The journal's order is the execution order (design 4.1): what several workers have done to few keys, replayed by one, gives
+//! the same data. The commands are chosen not to commute, so any exchange of two records of a key shows.
+
+use std::sync::Arc;
+
+use tartan::commands::FAMILIES;
+use tartan::config::Config;
+use tartan::engine::Node;
+use tartan::engine::pipeline;
+use tartan::engine::session::{ClientHandle, Session};
+use tartan::engine::table::CommandTable;
+use tartan::engine::worker::Worker;
+use tartan::journal::{Reader, Record};
+use tartan::resp::{Parser, Protocol, Reply, encode_command};
+
+const WORKERS: usize = 4;
+const COMMANDS_PER_WORKER: usize = 20_000;
+
+/// A client of a node without sockets.
+pub struct Client {
+    worker: Worker,
+    session: Session,
+    reply: Reply,
+}
+
+impl Client {
+    pub fn new(node: &Arc<Node>, worker: usize) -> Self {
+        let handle =
+            ClientHandle::new(node.next_client_id(), "test:0".into(), "test:0".into(), 0, false, worker);
+        Self {
+            worker: Worker::new(worker, node.clone()),
+            session: Session::new(Arc::new(handle), true),
+            reply: Reply::new(Protocol::Resp2),
+        }
+    }
+
+    /// Runs commands in RESP and returns their replies.
+    pub fn run(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let mut parser = Parser::default();
+        while !bytes.is_empty() {
+            pipeline::run_batch(&self.worker, &mut self.session, &mut parser, &mut bytes, &mut self.reply);
+        }
+        self.reply.output().take().iter().flat_map(|segment| segment.bytes().to_vec()).collect()
+    }
+
+    pub fn call(&mut self, command: &str) -> Vec<u8> {
+        self.run(encoded(command))
+    }
+}
+
+fn encoded(command: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let words: Vec<&str> = command.split(' ').collect();
+    encode_command(&mut bytes, words.iter());
+    bytes
+}
+
+pub fn node(workers: usize) -> Arc<Node> {
+    let table = CommandTable::new(FAMILIES).expect("the rows are right");
+    Arc::new(Node::new(Config::default(), table, workers))
+}
+
+fn random_command(rng: &mut fastrand::Rng) -> String {
+    let (key, other, number) = (rng.u8(0..4), rng.u8(0..4), rng.u16(0..1000));
+    match rng.u8(0..16) {
+        0 => format!("APPEND s{key} {number},"),
+        1 => format!("SET s{key} {number}"),
+        2 => format!("MSET s{key} {number} s{other} x{number}"),
+        3 => format!("RENAME s{key} s{other}"),
+        4 => format!("RPUSH l{key} {number}"),
+        5 => format!("LPOP l{key} 2"),
+        6 => format!("LMOVE l{key} l{other} LEFT RIGHT"),
+        7 => format!("SADD t{key} {number}"),
+        8 => format!("SPOP t{key}"),
+        9 => format!("SDIFFSTORE t{key} t{other} t{number}"),
+        10 => format!("ZADD z{key} {number} m{other}"),
+        11 => format!("ZPOPMIN z{key}"),
+        12 => format!("HSET h{key} f{other} {number}"),
+        13 => format!("COPY h{key} h{other} REPLACE"),
+        14 => format!("GETDEL s{key}"),
+        _ => format!("HINCRBYFLOAT h{key} n 0.{number}1"),
+    }
+}
+
+fn work(mut client: Client, seed: u64) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for _ in 0..COMMANDS_PER_WORKER {
+        if rng.u8(0..8) == 0 {
+            client.call("MULTI");
+            (0..rng.u8(1..4)).for_each(|_| drop(client.call(&random_command(&mut rng))));
+            client.call("EXEC");
+        } else {
+            client.call(&random_command(&mut rng));
+        }
+    }
+}
+
+/// Everything in a node, in an order of its own.
+fn dump(client: &mut Client) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for key in 0..4 {
+        for command in ["GET s", "LRANGE l", "SORTED t", "ZRANGE z", "HGETALL h"] {
+            let (name, prefix) = command.split_once(' ').expect("two words");
+            let full = match name {
+                "LRANGE" | "ZRANGE" => format!("{name} {prefix}{key} 0 -1"),
+                "SORTED" => format!("SMEMBERS {prefix}{key}"),
+                _ => format!("{name} {prefix}{key}"),
+            };
+            let reply = client.call(&full);
+            all.push((full, if name == "SORTED" { sorted(&reply) } else { reply }));
+        }
+    }
+    all
+}
+
+/// A set's members have no order.
+fn sorted(reply: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<&[u8]> = reply.split(|&byte| byte == b'\n').collect();
+    lines.sort_unstable();
+    lines.concat()
+}
+
+#[test]
+fn a_replay_of_the_journal_gives_the_same_data() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let live = node(WORKERS);
+    live.journal.switch(true);
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let node = live.clone();
+            scope.spawn(move || work(Client::new(&node, worker), seed.wrapping_add(worker as u64)));
+        }
+    });
+    let mut reader = Reader::default();
+    let records: Vec<Record> = reader.read(&live.journal);
+    assert_eq!(reader.pending(), 0, "no number was left unpublished");
+    assert!(records.len() > WORKERS * COMMANDS_PER_WORKER / 4, "only {} records", records.len());
+    let copy = node(1);
+    let mut replayer = Client::new(&copy, 0);
+    for record in records {
+        let text = String::from_utf8_lossy(&record.bytes).into_owned();
+        let replies = replayer.run(record.bytes);
+        assert!(!replies.contains(&b'-') || !String::from_utf8_lossy(&replies).contains("-ERR"), "{text}");
+    }
+    assert_eq!(dump(&mut Client::new(&live, 0)), dump(&mut replayer), "seed {seed}");
+}

@@ -1,0 +1,21 @@
+//! Black-box tests: they start the server as its users do and speak to it over sockets.
+//!
+//! - `architecture`: the layers of `src/` import only lower ones.
+//! - `commands`: directed cases of single families.
+//! - `concurrency`: invariants under 32 connections, and histories checked for linearizability.
+//! - `journal`: the journal replayed gives the same data.
+//! - `limits`: what a hostile, slow or very large client can and cannot do.
+//!
+//! `TARTAN_BIN` names another server than the one of this build. `TARTAN_TEST_SCALE` multiplies the number of operations
+//! (default 1, which suits every change; 10 makes the millions that a release wants).
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation of a test is a panic")]
+#![allow(clippy::print_stdout, reason = "seeds and times belong into the log of a test")]
+#![allow(clippy::disallowed_methods, reason = "tests outside the process measure its time")]
+
+mod architecture;
+mod commands;
+mod concurrency;
+mod journal;
+mod limits;
+mod support;
