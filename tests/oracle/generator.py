@@ -212,6 +212,12 @@ class Generator:
         return out
 
     def _lex_members(self):
+        """Members of equal score, or sometimes a value of another type in their place."""
+        roll = self.chance()
+        if roll < 0.04:
+            return [b"SET", self.pick(pools.LEX_KEYS), b"v"]
+        if roll < 0.12:
+            return [b"DEL", self.pick(pools.LEX_KEYS)]
         members = [self.pick(pools.MEMBERS) for _ in range(1 + int(self.chance() * 5))]
         return [b"ZADD", self.pick(pools.LEX_KEYS), *(part for member in members for part in (b"0", member))]
 
@@ -301,7 +307,7 @@ class Generator:
         it might be read as a timeout."""
         roll = self.chance()
         junk = self.pick(pools.JUNK_WORDS if blocking else pools.JUNK)
-        if self.name in RANDOM and len(out) > fixed + 1:
+        if (self.name in RANDOM or self.lexical) and len(out) > fixed + 1:
             junk = self.pick(pools.JUNK_WORDS)
         at = fixed + int(self.chance() * (len(out) - fixed)) if len(out) > fixed else fixed
         if roll < 0.2 and not blocking:
@@ -313,7 +319,7 @@ class Generator:
         elif roll < 0.7 and at < len(out):
             out[at] = junk
         elif roll < 0.85 and len(out) > fixed:
-            out[fixed] = self.pick(pools.KEYS["string"] if self.lexical else pools.ALL_KEYS)
+            out[fixed] = self.pick(pools.LEX_KEYS if self.lexical else pools.ALL_KEYS)
         elif roll < 0.93:
             out.insert(at, junk)
         elif not blocking:
