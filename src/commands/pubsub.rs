@@ -196,7 +196,12 @@ fn publish_shard<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult
 }
 
 fn publish_in(ctx: &mut Context<'_, '_>, args: Args<'_>, space: Space) -> CommandResult {
-    let receivers = ctx.node.pubsub.publish(space, args.at(1), args.at(2));
+    // Within EXEC it waits for the transaction's record.
+    let gate = match ctx.call {
+        Call::Transaction => None,
+        _ => Some(ctx.session.gate),
+    };
+    let receivers = ctx.worker.publish(space, args.at(1), args.at(2), gate);
     ctx.reply.count(receivers);
     Ok(())
 }

@@ -179,6 +179,8 @@ settings! {
     Save = save_points("save").live();
     /// Only `no`.
     AppendOnly = off("appendonly").live();
+    /// What is done before the reply of a write leaves: `always` an fsync, otherwise a write.
+    AppendFsync = choice("appendfsync", &["always", "everysec", "no"], 1).live();
 }
 
 /// The row of `id`.

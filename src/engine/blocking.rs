@@ -108,7 +108,17 @@ pub struct BlockedCall {
     deadline_ms: Option<i64>,
     timeout_reply: TimeoutReply,
     state: AtomicU8,
-    outcome: Mutex<Option<Output>>,
+    outcome: Mutex<Option<Outcome>>,
+}
+
+/// The reply to a call that has waited.
+pub struct Outcome {
+    /// The reply.
+    pub output: Output,
+    /// The highest record of the journal that it reveals.
+    pub gate: u64,
+    /// The record that serving it has written, 0 for none.
+    pub published: u64,
 }
 
 impl BlockedCall {
@@ -157,7 +167,7 @@ impl BlockedCall {
         }
         let mut reply = Reply::new(self.protocol);
         write(&mut reply);
-        self.deliver(std::mem::take(reply.output()));
+        self.deliver(Outcome { output: std::mem::take(reply.output()), gate: 0, published: 0 });
         true
     }
 
@@ -175,7 +185,7 @@ impl BlockedCall {
     }
 
     /// The reply, once somebody has delivered it.
-    pub fn take_outcome(&self) -> Option<Output> {
+    pub fn take_outcome(&self) -> Option<Outcome> {
         self.outcome.lock().take()
     }
 
@@ -193,8 +203,8 @@ impl BlockedCall {
         self.state.compare_exchange(WAITING, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    fn deliver(&self, output: Output) {
-        *self.outcome.lock() = Some(output);
+    fn deliver(&self, outcome: Outcome) {
+        *self.outcome.lock() = Some(outcome);
         self.handle.signal.raise();
     }
 
@@ -297,7 +307,8 @@ fn serve(worker: &Worker, call: &BlockedCall, key: &DbKey) -> Option<Option<Valu
         reply.error(&error.0);
     }
     if attempt.claimed.get() {
-        call.deliver(std::mem::take(reply.output()));
+        let (gate, published) = (session.gate, session.published);
+        call.deliver(Outcome { output: std::mem::take(reply.output()), gate, published });
     }
     None
 }
@@ -429,7 +440,7 @@ mod loom_tests {
             }
             drop(held);
             if attempt.claimed.get() {
-                call.deliver(std::mem::take(reply.output()));
+                call.deliver(Outcome { output: std::mem::take(reply.output()), gate: 0, published: 0 });
             }
         }
 
@@ -439,7 +450,7 @@ mod loom_tests {
         }
 
         fn outcome(&self) -> Option<usize> {
-            self.call.take_outcome().map(|outcome| outcome.len())
+            self.call.take_outcome().map(|outcome| outcome.output.len())
         }
     }
 

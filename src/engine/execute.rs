@@ -151,6 +151,9 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     if !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2 {
         check_subscribed(order)?;
     }
+    if worker.node.journal.is_failing() && refused_without_log(order.command) && !session.replays {
+        return Err(CommandError::new(worker.node.log_refusal()));
+    }
     if worker.node.config.get(Id::MaxMemory) != 0
         && flags.contains(flag::WRITE)
         && !super::evict::make_room(worker)
@@ -159,6 +162,11 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
         return Err(text::OUT_OF_MEMORY.into());
     }
     Ok(())
+}
+
+/// What Redis refuses while its log can't be written: writes, and PING so that who looks after it knows.
+fn refused_without_log(command: &Command<Handling>) -> bool {
+    command.facts.flags.contains(flag::WRITE) || command.facts.name == "ping"
 }
 
 /// DEBUG is for those whom `enable-debug-command` allows it.
@@ -247,6 +255,7 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         Ok(held) => held,
         Err(error) => return refuse(worker, session, reply, Some(order.command), &error),
     };
+    session.published = 0;
     let mut keys = Keyspace::new(node, held, session);
     if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
         keys.know(order.argv[*place], hash);
@@ -258,6 +267,9 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         reply.rewind(mark);
         count_error(worker, &error);
         reply.error(&error.0);
+    }
+    if session.published != 0 {
+        session.hold(mark, reply.mark());
     }
     session.waiting = ran.waiting;
     account(worker, session, order, started, failed);
@@ -337,7 +349,9 @@ fn run_keeping<'a>(
     let result = (order.handling.run)(&mut ctx, Args(order.argv));
     let Context { mut keys, request, .. } = ctx;
     let flags = order.command.facts.flags.0;
-    settle::settle(worker, flags, order.argv, &mut keys, sink);
+    let sequence = settle::settle(worker, flags, order.argv, &mut keys, sink);
+    session.published = session.published.max(sequence);
+    session.reveal(sequence.max(keys.gate()));
     let waiting = match (request, &result) {
         (Some(request), Ok(())) => Some(wait(worker, session, reply, order, &mut keys, request)),
         _ => None,

@@ -39,6 +39,9 @@ pub struct Keyspace<'a> {
     now_ms: Cell<i64>,
     touch: Touch,
     tells_misses: bool,
+    /// How far the journal had released when the command began.
+    released: u64,
+    gate: Cell<u64>,
     /// Consequences; settled by the engine.
     pub effects: Effects<'a>,
 }
@@ -62,6 +65,8 @@ impl<'a> Keyspace<'a> {
             now_ms: Cell::new(0),
             touch: if session.no_touch { Touch::No } else { Touch::of(&node.config) },
             tells_misses: node.config.get(Id::NotifyKeyspaceEvents) & event::KEY_MISS != 0,
+            released: node.journal.released(),
+            gate: Cell::new(0),
             effects: Effects::default(),
         }
     }
@@ -86,6 +91,19 @@ impl<'a> Keyspace<'a> {
 
     pub(super) fn held_mut(&mut self) -> &mut Held<'a> {
         &mut self.held
+    }
+
+    /// The highest record that what has been seen so far reveals, 0 for none: the reply waits for its release (design 4.2).
+    pub(super) fn gate(&self) -> u64 {
+        self.gate.get()
+    }
+
+    /// The reply reveals this record.
+    #[inline]
+    fn reveal(&self, record: u64) {
+        if record > self.gate.get() {
+            self.gate.set(record);
+        }
     }
 
     /// The store, for commands that walk it stripe by stripe.
@@ -133,6 +151,10 @@ impl<'a> Keyspace<'a> {
 
     /// Runs `visit` on a stripe for reading: one that is held, or else locked for this moment.
     pub fn with_stripe<R>(&self, index: usize, visit: impl FnOnce(&Stripe) -> R) -> R {
+        let visit = |stripe: &Stripe| {
+            self.reveal(stripe.unreleased.of_any(self.released));
+            visit(stripe)
+        };
         match self.held.stripe(index) {
             Some(stripe) => visit(stripe),
             None => visit(self.store.locks().lock(index, Mode::Read).stripe()),
@@ -350,7 +372,10 @@ impl<'a> Keyspace<'a> {
     #[inline]
     fn part(&self, hash: u64) -> Option<&Db> {
         match self.held.stripe(self.store.stripe_of(hash)) {
-            Some(stripe) => stripe.db(self.db),
+            Some(stripe) => {
+                self.reveal(stripe.unreleased.of(hash, self.released));
+                stripe.db(self.db)
+            }
             None => unreachable!("{NOT_LOCKED}"),
         }
     }

@@ -15,6 +15,7 @@ pub mod node;
 pub mod pipeline;
 pub mod plan;
 pub mod rates;
+pub mod release;
 pub mod session;
 pub mod settle;
 pub mod slowlog;

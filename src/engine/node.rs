@@ -21,7 +21,8 @@ use super::table::{Command, CommandTable};
 use crate::base::{alloc, clock};
 use crate::config::{Config, Id};
 use crate::journal::Journal;
-use crate::pubsub::{PubSub, Space};
+use crate::persistence::aof::{Fsync, Log};
+use crate::pubsub::PubSub;
 use crate::store::{Db, Store};
 use crate::value::Value;
 
@@ -47,7 +48,9 @@ pub struct Node {
     /// All commands.
     pub table: CommandTable<Handling>,
     /// What has been done, for those who follow.
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
+    /// The append-only file being written.
+    pub log: Log,
     /// Channels and who listens.
     pub pubsub: PubSub,
     /// Slow commands.
@@ -97,9 +100,12 @@ impl Node {
         let lazy_pending = Arc::new(AtomicUsize::new(0));
         let (rebinds, waiting_rebinds) = mpsc::channel(1);
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
+        let journal = Arc::new(Journal::new(workers));
+        let log = Log::new(journal.clone(), Fsync::from_setting(config.get(Id::AppendFsync)));
         Self {
             store,
-            journal: Journal::new(workers),
+            journal,
+            log,
             pubsub: PubSub::default(),
             slowlog: SlowLog::default(),
             clients: DashMap::new(),
@@ -125,6 +131,11 @@ impl Node {
             config,
             table,
         }
+    }
+
+    /// What a write is answered with while the log can't be written.
+    pub fn log_refusal(&self) -> String {
+        format!("MISCONF Errors writing to the AOF file: {}", self.log.error().unwrap_or_default())
     }
 
     /// What is to be locked for a command.
@@ -203,27 +214,6 @@ impl Node {
     /// Sum of a counter over all workers.
     pub fn sum(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
         self.worker_stats.iter().map(|stats| counter(stats)).sum()
-    }
-
-    /// Publishes a key-space event to those who have asked for its class.
-    #[inline]
-    pub fn notify(&self, class: i64, event: &str, db: usize, key: &[u8]) {
-        let wanted = self.config.get(Id::NotifyKeyspaceEvents);
-        if wanted & class != 0 {
-            self.publish_event(wanted, event, db, key);
-        }
-    }
-
-    #[cold]
-    fn publish_event(&self, wanted: i64, event: &str, db: usize, key: &[u8]) {
-        use crate::config::keyspace_events::{KEYEVENT, KEYSPACE};
-        if wanted & KEYSPACE != 0 {
-            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
-            self.pubsub.publish(Space::Global, &channel, event.as_bytes());
-        }
-        if wanted & KEYEVENT != 0 {
-            self.pubsub.publish(Space::Global, format!("__keyevent@{db}__:{event}").as_bytes(), key);
-        }
     }
 }
 

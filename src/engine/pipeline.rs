@@ -12,7 +12,7 @@ use super::session::{ReplyMode, Session};
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
 use crate::config::Id;
-use crate::resp::{Limits, Parsed, Parser, ProtocolError, Reply};
+use crate::resp::{Limits, Mark, Parsed, Parser, ProtocolError, Reply};
 
 /// Requests in one batch: as many as the prefetched lines fit the first-level cache.
 const BATCH_MAX: usize = 64;
@@ -203,9 +203,15 @@ fn run_one(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: &[&[
         // The reply that is to be skipped is still to come.
         ReplyMode::Skip if session.waiting.is_some() => {}
         ReplyMode::Skip => {
-            reply.rewind(mark);
+            forget(session, reply, mark);
             session.reply_mode = ReplyMode::On;
         }
-        ReplyMode::Off | ReplyMode::SkipNext => reply.rewind(mark),
+        ReplyMode::Off | ReplyMode::SkipNext => forget(session, reply, mark),
     }
+}
+
+/// Takes back the reply of the command that has just run.
+fn forget(session: &mut Session, reply: &mut Reply, mark: Mark) {
+    reply.rewind(mark);
+    session.held.pop_if(|held| held.start == mark);
 }

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::blocking::BlockedCall;
+use super::node::Node;
 use super::transaction::{Queue, Watches};
 use crate::base::clock;
 use crate::pubsub::Subscriber;
-use crate::resp::{Protocol, Reply};
+use crate::resp::{Mark, Protocol, Reply};
 
 /// Wakes a connection's task from any thread.
 #[derive(Default)]
@@ -102,6 +103,8 @@ pub struct View {
 struct Mail {
     messages: Vec<Bytes>,
     bytes: usize,
+    /// The highest record of the journal that they reveal.
+    gate: u64,
 }
 
 /// What CLIENT REPLY has asked for.
@@ -146,6 +149,23 @@ pub struct Session {
     pub protocol: Protocol,
     /// The last command's id in the table, plus one.
     pub command: u16,
+    /// The highest record of the journal that the replies not yet sent reveal: they wait for its release.
+    pub gate: u64,
+    /// The record that the command that runs has written, 0 for none.
+    pub published: u64,
+    /// Replies not yet sent of commands that have written: where they are, and their records.
+    pub held: Vec<HeldReply>,
+}
+
+/// The reply of a write that waits for its record.
+#[derive(Clone, Copy)]
+pub struct HeldReply {
+    /// Where it begins in the output.
+    pub start: Mark,
+    /// Where it ends.
+    pub end: Mark,
+    /// Its record.
+    pub sequence: u64,
 }
 
 /// What a client listens to.
@@ -232,11 +252,11 @@ impl ClientHandle {
         recv(self.descriptor, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Ok(0)
     }
 
-    /// Takes the messages that have come in.
-    pub fn take_mail(&self) -> Vec<Bytes> {
+    /// Takes the messages that have come in, and the number of the highest record that they reveal.
+    pub fn take_mail(&self) -> (Vec<Bytes>, u64) {
         let mut mail = self.mail.lock();
         mail.bytes = 0;
-        std::mem::take(&mut mail.messages)
+        (std::mem::take(&mut mail.messages), mail.gate)
     }
 
     /// Bytes of messages not yet taken.
@@ -260,8 +280,9 @@ impl Subscriber for ClientHandle {
         self.id
     }
 
-    fn deliver(&self, message: Bytes) {
+    fn deliver(&self, message: Bytes, gate: u64) {
         let mut mail = self.mail.lock();
+        mail.gate = mail.gate.max(gate);
         mail.bytes += message.len();
         mail.messages.push(message);
         drop(mail);
@@ -298,12 +319,38 @@ impl Session {
             no_touch: false,
             protocol: Protocol::Resp2,
             command: 0,
+            gate: 0,
+            published: 0,
+            held: Vec::new(),
+        }
+    }
+
+    /// What is replied next reveals this record of the journal.
+    #[inline]
+    pub fn reveal(&mut self, record: u64) {
+        self.gate = self.gate.max(record);
+    }
+
+    /// Notes where the reply of the command that has just written stands.
+    pub fn hold(&mut self, start: Mark, end: Mark) {
+        self.held.push(HeldReply { start, end, sequence: self.published });
+    }
+
+    /// The replies may leave. Those of writes that are not in the log become errors: whether they last is not known.
+    pub fn settle_held(&mut self, reply: &mut Reply, node: &Node) {
+        let released = node.journal.released();
+        for held in
+            self.held.drain(..).rev().filter(|held| held.sequence > released && held.start != held.end)
+        {
+            reply.replace_with_error(held.start, held.end, &node.log_refusal());
         }
     }
 
     /// Appends the messages that have been published to the client. RESP3 takes them as pushes.
-    pub fn take_mail(&self, reply: &mut Reply) {
-        for message in self.handle.take_mail() {
+    pub fn take_mail(&mut self, reply: &mut Reply) {
+        let (messages, gate) = self.handle.take_mail();
+        self.reveal(gate);
+        for message in messages {
             match (self.protocol, message.split_first()) {
                 (Protocol::Resp3, Some((b'*', rest))) => {
                     reply.raw(b">");

@@ -10,10 +10,10 @@ use super::worker::Worker;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
 use crate::config::{Id, keyspace_events as event};
-use crate::journal::Record;
 use crate::resp::encode_command;
-use crate::store::{Db, Entry, Mode, Stripe};
+use crate::store::{Db, Entry, Held, Mode, Store, Stripe};
 use crate::value::{Collection, Hash, List, Set, ValueRef, ZSet};
+use smallvec::SmallVec;
 
 /// Where the records of a command go.
 pub(super) enum Sink<'r> {
@@ -28,6 +28,37 @@ pub(super) struct TransactionRecord {
     /// The database that the next command would run in.
     pub db: usize,
     pub bytes: Vec<u8>,
+    /// What it has changed.
+    pub touched: Touched,
+}
+
+/// Which keys a record has changed, by their hashes.
+#[derive(Default)]
+pub(super) struct Touched {
+    hashes: SmallVec<[u64; 4]>,
+    /// It can't be told: any key of the stripes that are held for writing.
+    whole: bool,
+}
+
+impl Touched {
+    fn add(&mut self, effects: &Effects<'_>, changes: &[Change<'_>]) {
+        self.hashes.extend(changes.iter().map(|change| change.hash));
+        self.hashes.extend(effects.expired.iter().map(|(_, key)| hash_of(key)));
+        self.whole |= changes.is_empty() && effects.dirty != 0;
+    }
+
+    /// Notes in the stripes that whoever reads these keys waits for record `sequence`.
+    pub fn note(&self, held: &mut Held<'_>, store: &Store, sequence: u64, released: u64) {
+        if self.whole {
+            held.each_mut(&mut |stripe| stripe.unreleased.note_whole(sequence));
+            return;
+        }
+        for &hash in &self.hashes {
+            if let Some(stripe) = held.stripe_mut(store.stripe_of(hash)) {
+                stripe.unreleased.note(hash, sequence, released);
+            }
+        }
+    }
 }
 
 impl TransactionRecord {
@@ -40,8 +71,15 @@ impl TransactionRecord {
     }
 }
 
-/// Settles a command: `argv` is what is journaled when the handler has not said otherwise.
-pub(super) fn settle(worker: &Worker, flags: u64, argv: &[&[u8]], keys: &mut Keyspace<'_>, sink: Sink<'_>) {
+/// Settles a command: `argv` is what is journaled when the handler has not said otherwise. Returns the number of its record,
+/// 0 if it has none (yet).
+pub(super) fn settle(
+    worker: &Worker,
+    flags: u64,
+    argv: &[&[u8]],
+    keys: &mut Keyspace<'_>,
+    sink: Sink<'_>,
+) -> u64 {
     let stats = &worker.stats;
     let effects = &mut keys.effects;
     if effects.hits.get() != 0 {
@@ -50,27 +88,33 @@ pub(super) fn settle(worker: &Worker, flags: u64, argv: &[&[u8]], keys: &mut Key
     if effects.misses.get() != 0 {
         stats.misses.add(effects.misses.take().into());
         for (db, key) in effects.missed.take() {
-            worker.node.notify(event::KEY_MISS, "keymiss", db, &key);
+            worker.tell(event::KEY_MISS, "keymiss", db, &key);
         }
     }
+    let tells_at_once = matches!(sink, Sink::Journal);
     if flags & (flag::WRITE | flag::MAY_REPLICATE) == 0
         && effects.changes.is_empty()
         && effects.expired.is_empty()
     {
-        return;
+        if tells_at_once {
+            worker.send_told(keys.gate());
+        }
+        return 0;
     }
     settle_expired(worker, keys);
-    let mut changes = std::mem::take(&mut keys.effects.changes);
-    for change in changes.drain(..) {
-        settle_change(worker, keys, &change);
+    let changes = std::mem::take(&mut keys.effects.changes);
+    for change in &changes {
+        settle_change(worker, keys, change);
     }
     let dirty = keys.effects.dirty;
     if dirty > 0 {
         stats.dirty.add(dirty as u64);
     }
-    if worker.node.journal.is_on() {
-        record(worker, argv, keys, sink);
+    let sequence = if worker.node.journal.is_on() { record(worker, argv, keys, &changes, sink) } else { 0 };
+    if tells_at_once {
+        worker.send_told(sequence.max(keys.gate()));
     }
+    sequence
 }
 
 /// What is left to do when no lock is held.
@@ -129,22 +173,26 @@ pub fn remove_told(
         worker.ready.borrow_mut().push_back((db, key.into()));
     }
     let node = &worker.node;
-    match why {
+    let id = match why {
         Removal::Expired => {
             worker.stats.expired.add(1);
-            node.notify(event::EXPIRED, "expired", db, key);
+            worker.tell(event::EXPIRED, "expired", db, key);
+            Id::LazyFreeExpire
         }
         Removal::Evicted => {
             worker.stats.evicted.add(1);
-            node.notify(event::EVICTED, "evicted", db, key);
+            worker.tell(event::EVICTED, "evicted", db, key);
+            Id::LazyFreeEviction
         }
-    }
+    };
+    let mut sequence = 0;
     if node.journal.is_on() {
-        let mut bytes = Vec::new();
-        let id = if why == Removal::Expired { Id::LazyFreeExpire } else { Id::LazyFreeEviction };
-        encode_command(&mut bytes, [deletion(worker, id), key].iter());
-        node.journal.publish(worker.id, Record { db, bytes });
+        sequence = node.journal.publish(worker.id, db, |bytes| {
+            encode_command(bytes, [deletion(worker, id), key].iter());
+        });
+        stripe.unreleased.note(hash, sequence, node.journal.released());
     }
+    worker.send_told(sequence);
     Some(entry.into_value())
 }
 
@@ -159,7 +207,7 @@ fn settle_expired(worker: &Worker, keys: &mut Keyspace<'_>) {
         let (db, key) = &keys.effects.expired[index];
         let (db, key) = (*db, key.clone());
         worker.stats.expired.add(1);
-        worker.node.notify(event::EXPIRED, "expired", db, &key);
+        worker.tell(event::EXPIRED, "expired", db, &key);
         let stripe = keys.held().stripe(keys.store().stripe_of(hash_of(&key)));
         if stripe.is_some_and(|stripe| stripe.awaited(db, &key)) {
             worker.ready.borrow_mut().push_back((db, key.into()));
@@ -179,16 +227,16 @@ fn settle_change(worker: &Worker, keys: &mut Keyspace<'_>, change: &Change<'_>) 
     if change.reach >= Reach::Waiters && stripe.awaited(change.db, change.key) {
         worker.ready.borrow_mut().push_back((change.db, change.key.into()));
     }
-    worker.node.notify(change.class, change.event, change.db, change.key);
+    worker.tell(change.class, change.event, change.db, change.key);
     if change.vacant && remove_vacant(stripe.db_mut(change.db), change) {
-        worker.node.notify(event::GENERIC, "del", change.db, change.key);
+        worker.tell(event::GENERIC, "del", change.db, change.key);
     }
 }
 
 /// A key that was made for a command: if nothing has come into it, it goes again.
 fn settle_new(worker: &Worker, stripe: &mut Stripe, change: &Change<'_>) {
     if !remove_vacant(stripe.db_mut(change.db), change) {
-        worker.node.notify(event::NEW, "new", change.db, change.key);
+        worker.tell(event::NEW, "new", change.db, change.key);
     }
 }
 
@@ -207,63 +255,81 @@ fn is_vacant(value: ValueRef<'_>) -> bool {
     }
 }
 
-/// Builds the command's record: first the DELs of what it found expired, then its effects; more than one stand between MULTI
+/// Writes the command's record: first the DELs of what it found expired, then its effects; more than one stand between MULTI
 /// and EXEC.
-fn record(worker: &Worker, argv: &[&[u8]], keys: &mut Keyspace<'_>, sink: Sink<'_>) {
-    let db = keys.db();
-    let effects = &mut keys.effects;
-    let mut bytes = Vec::new();
-    let mut count = 0;
-    for (of, key) in effects.expired.drain(..) {
-        let delete = |bytes: &mut Vec<u8>| {
-            encode_command(bytes, [deletion(worker, Id::LazyFreeExpire), &key].iter());
-        };
-        if of == db {
-            delete(&mut bytes)
-        } else {
-            within(&mut bytes, of, db, delete)
-        }
-        count += 1;
+fn record(
+    worker: &Worker,
+    argv: &[&[u8]],
+    keys: &mut Keyspace<'_>,
+    changes: &[Change<'_>],
+    sink: Sink<'_>,
+) -> u64 {
+    let (db, effects) = (keys.db(), &mut keys.effects);
+    let own = match &effects.propagation {
+        Propagation::Nothing => 0,
+        Propagation::Verbatim => usize::from(effects.dirty != 0),
+        Propagation::Instead(records) => records.len(),
+    };
+    let count = effects.expired.len() + own;
+    if count == 0 {
+        return 0;
     }
-    match std::mem::take(&mut effects.propagation) {
-        Propagation::Nothing => {}
-        Propagation::Verbatim if effects.dirty == 0 => {}
-        Propagation::Verbatim => {
-            encode_command(&mut bytes, argv.iter());
-            count += 1;
+    let mut touched = Touched::default();
+    touched.add(effects, changes);
+    let expired = std::mem::take(&mut effects.expired);
+    let propagation = std::mem::take(&mut effects.propagation);
+    let dirty = effects.dirty;
+    let encode = |bytes: &mut Vec<u8>| {
+        for (of, key) in &expired {
+            within(bytes, *of, db, |bytes| {
+                encode_command(bytes, [deletion(worker, Id::LazyFreeExpire), key].iter());
+            });
         }
-        Propagation::Instead(records) => {
-            count += records.len();
-            records.iter().for_each(|record| encode_command(&mut bytes, record.iter()));
+        match &propagation {
+            Propagation::Verbatim if dirty != 0 => encode_command(bytes, argv.iter()),
+            Propagation::Nothing | Propagation::Verbatim => {}
+            Propagation::Instead(records) => {
+                records.iter().for_each(|record| encode_command(bytes, record.iter()));
+            }
         }
-    }
+    };
     match sink {
-        _ if count == 0 => {}
         Sink::Transaction(whole) => {
             whole.select(db);
-            whole.bytes.append(&mut bytes);
-        }
-        Sink::Journal if count == 1 => {
-            worker.node.journal.publish(worker.id, Record { db, bytes });
+            encode(&mut whole.bytes);
+            whole.touched.hashes.append(&mut touched.hashes);
+            whole.touched.whole |= touched.whole;
+            0
         }
         Sink::Journal => {
-            worker.node.journal.publish(worker.id, Record { db, bytes: in_transaction(&bytes) });
+            let journal = &worker.node.journal;
+            let sequence = journal.publish(worker.id, db, |bytes| match count {
+                1 => encode(bytes),
+                _ => in_transaction(bytes, encode),
+            });
+            let store = keys.store();
+            touched.note(keys.held_mut(), store, sequence, journal.released());
+            sequence
         }
     }
 }
 
-/// Writes a command for another database (MOVE and COPY reach two), and comes back from it.
+/// Writes a command for a database that may be another one (MOVE and COPY reach two), and comes back from it.
 fn within(bytes: &mut Vec<u8>, other: usize, db: usize, write: impl FnOnce(&mut Vec<u8>)) {
-    encode_command(bytes, [b"SELECT".as_slice(), other.to_string().as_bytes()].iter());
+    let select = |bytes: &mut Vec<u8>, db: usize| {
+        encode_command(bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
+    };
+    if other == db {
+        return write(bytes);
+    }
+    select(bytes, other);
     write(bytes);
-    encode_command(bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
+    select(bytes, db);
 }
 
-/// Wraps commands in MULTI and EXEC.
-pub(super) fn in_transaction(commands: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(commands.len() + 32);
-    encode_command(&mut bytes, [b"MULTI"].iter());
-    bytes.extend_from_slice(commands);
-    encode_command(&mut bytes, [b"EXEC"].iter());
-    bytes
+/// Writes commands between MULTI and EXEC.
+pub(super) fn in_transaction(bytes: &mut Vec<u8>, commands: impl FnOnce(&mut Vec<u8>)) {
+    encode_command(bytes, [b"MULTI"].iter());
+    commands(bytes);
+    encode_command(bytes, [b"EXEC"].iter());
 }

@@ -15,11 +15,10 @@ use super::execute::{self, Order};
 use super::node::Node;
 use super::plan::Plan;
 use super::session::Session;
-use super::settle::{Sink, TransactionRecord, in_transaction};
+use super::settle::{Sink, Touched, TransactionRecord, in_transaction};
 use super::spec::flag;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
-use crate::journal::Record;
 use crate::store::{DbKey, Entry, Held, Mode, Wanted, Watcher};
 
 /// The commands queued since MULTI.
@@ -166,6 +165,8 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
     let held = lock(node, &orders, ctx.session)?;
     let now_ms = clock::unix_ms();
     if is_touched(ctx.session, &held, node, now_ms) {
+        // Whatever has touched them was written before now.
+        ctx.session.reveal(node.journal.sequence() - 1);
         ctx.reply.null_array();
         return Ok(());
     }
@@ -219,7 +220,7 @@ fn run_locked<'q>(
     now_ms: i64,
 ) {
     let db = ctx.session.db;
-    let mut journaled = TransactionRecord { db, bytes: Vec::new() };
+    let mut journaled = TransactionRecord { db, bytes: Vec::new(), touched: Touched::default() };
     ctx.reply.array(orders.len());
     let mut leftovers = Vec::new();
     for order in orders {
@@ -230,8 +231,15 @@ fn run_locked<'q>(
     }
     if !journaled.bytes.is_empty() {
         journaled.select(db);
-        ctx.node.journal.publish(ctx.worker.id, Record { db, bytes: in_transaction(&journaled.bytes) });
+        let journal = &ctx.node.journal;
+        let sequence = journal.publish(ctx.worker.id, db, |bytes| {
+            in_transaction(bytes, |bytes| bytes.extend_from_slice(&journaled.bytes));
+        });
+        journaled.touched.note(&mut held, &node.store, sequence, journal.released());
+        ctx.session.published = sequence;
+        ctx.session.reveal(sequence);
     }
+    ctx.worker.send_told(ctx.session.gate);
     drop(held);
     for mut effects in leftovers {
         super::settle::after(ctx.worker, &mut effects);

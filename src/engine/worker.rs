@@ -5,7 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::node::Node;
+use super::release::Waiting;
 use super::stats::WorkerStats;
+use crate::config::Id;
+use crate::config::keyspace_events::{KEYEVENT, KEYSPACE};
+use crate::pubsub::Space;
 use crate::store::DbKey;
 
 /// One worker's own state. It is not shared between threads.
@@ -18,12 +22,75 @@ pub struct Worker {
     pub stats: Arc<WorkerStats>,
     /// Keys that writes have made ready for somebody who waits, to be served before the writer's reply is sent.
     pub(super) ready: RefCell<VecDeque<DbKey>>,
+    /// Connections whose replies wait for the log.
+    pub waiting: Waiting,
+    /// Messages that a command has to tell: they go out, under its locks, when its record has its number.
+    told: RefCell<Vec<Message>>,
+}
+
+struct Message {
+    space: Space,
+    channel: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Worker {
     /// The state of worker `id`.
     pub fn new(id: usize, node: Arc<Node>) -> Self {
         let stats = node.worker_stats[id].clone();
-        Self { id, node, stats, ready: RefCell::default() }
+        Self {
+            id,
+            node,
+            stats,
+            ready: RefCell::default(),
+            waiting: Waiting::default(),
+            told: RefCell::default(),
+        }
+    }
+
+    /// Tells a key-space event to those who have asked for its class.
+    #[inline]
+    pub(super) fn tell(&self, class: i64, event: &str, db: usize, key: &[u8]) {
+        let wanted = self.node.config.get(Id::NotifyKeyspaceEvents);
+        if wanted & class != 0 {
+            self.tell_wanted(wanted, event, db, key);
+        }
+    }
+
+    #[cold]
+    fn tell_wanted(&self, wanted: i64, event: &str, db: usize, key: &[u8]) {
+        if wanted & KEYSPACE != 0 {
+            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+            self.tell_message(Space::Global, channel, event.as_bytes().to_vec());
+        }
+        if wanted & KEYEVENT != 0 {
+            self.tell_message(Space::Global, format!("__keyevent@{db}__:{event}").into_bytes(), key.to_vec());
+        }
+    }
+
+    fn tell_message(&self, space: Space, channel: Vec<u8>, bytes: Vec<u8>) {
+        self.told.borrow_mut().push(Message { space, channel, bytes });
+    }
+
+    /// Publishes a message that reveals record `gate`, or within a transaction, whose record has no number yet, leaves it to be
+    /// told with that. Returns the number of receivers.
+    pub fn publish(&self, space: Space, channel: &[u8], bytes: &[u8], gate: Option<u64>) -> usize {
+        match gate {
+            Some(gate) => self.node.pubsub.publish(space, channel, bytes, gate),
+            None => {
+                self.tell_message(space, channel.to_vec(), bytes.to_vec());
+                self.node.pubsub.receivers(space, channel)
+            }
+        }
+    }
+
+    /// Sends what has been told; it reveals record `gate`.
+    #[inline]
+    pub(super) fn send_told(&self, gate: u64) {
+        if !self.told.borrow().is_empty() {
+            for Message { space, channel, bytes } in self.told.take() {
+                self.node.pubsub.publish(space, &channel, &bytes, gate);
+            }
+        }
     }
 }

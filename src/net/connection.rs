@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::stream::Stream;
 use crate::base::{clock, log};
 use crate::config::{ClientClass, Id, OutputLimit};
-use crate::engine::blocking::BlockedCall;
+use crate::engine::blocking::{BlockedCall, Outcome};
 use crate::engine::pipeline::{self, Stop};
 use crate::engine::session::{ClientHandle, ReplyMode, Session};
 use crate::engine::transaction;
@@ -177,6 +177,7 @@ impl Connection {
                 return true;
             }
             let stop = self.run_batches();
+            self.hold().await;
             let open = self.flush();
             if stop == Stop::Close {
                 self.linger().await;
@@ -243,17 +244,19 @@ impl Connection {
     async fn signaled(&mut self) -> bool {
         if self.session.handle.is_killed() {
             self.session.take_mail(&mut self.reply);
+            self.hold().await;
             self.flush();
             return false;
         }
         if let Some(call) = self.session.waiting.clone()
-            && let Some(mut outcome) = call.take_outcome()
+            && let Some(outcome) = call.take_outcome()
         {
-            self.end_waiting(|reply| reply.append(&mut outcome));
+            self.end_served(outcome);
             self.session.take_mail(&mut self.reply);
             return self.turn().await;
         }
         self.session.take_mail(&mut self.reply);
+        self.hold().await;
         self.flush()
     }
 
@@ -280,11 +283,34 @@ impl Connection {
                 outcome => Poll::Ready(outcome),
             }
         });
-        let Some(mut outcome) = outcome.await else { return false };
+        let Some(outcome) = outcome.await else { return false };
         // What else has come with the signal is looked at later.
         handle.signal.raise();
-        self.end_waiting(|reply| reply.append(&mut outcome));
+        self.end_served(outcome);
         self.turn().await
+    }
+
+    /// Ends waiting with the reply that somebody has delivered.
+    fn end_served(&mut self, mut outcome: Outcome) {
+        let start = self.reply.mark();
+        self.end_waiting(|reply| reply.append(&mut outcome.output));
+        self.session.reveal(outcome.gate);
+        if outcome.published != 0 {
+            self.session.published = outcome.published;
+            self.session.hold(start, self.reply.mark());
+        }
+    }
+
+    /// Waits until the log has taken what the replies reveal. If it can't for now, the writes among them are answered with that.
+    async fn hold(&mut self) {
+        let (gate, journal) = (self.session.gate, &self.worker.node.journal);
+        if gate > journal.released() {
+            self.worker.waiting.wait(journal, gate).await;
+            self.session.gate = 0;
+        }
+        if !self.session.held.is_empty() {
+            self.session.settle_held(&mut self.reply, &self.worker.node);
+        }
     }
 
     /// Takes the call out of its queues and, as CLIENT REPLY has it, writes its reply.

@@ -17,6 +17,7 @@ use super::connection::Connection;
 use super::stream::Accepted;
 use crate::base::{alloc, log};
 use crate::engine::Node;
+use crate::engine::release;
 use crate::engine::session::ClientHandle;
 use crate::engine::worker::Worker;
 
@@ -87,6 +88,7 @@ async fn serve(
     tracker: TaskTracker,
 ) {
     let worker = Rc::new(Worker::new(id, node));
+    tokio::task::spawn_local(release::run(worker.clone()));
     loop {
         let received = tokio::select! {
             received = receiver.recv() => received,

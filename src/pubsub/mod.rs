@@ -18,8 +18,8 @@ use crate::resp::encode_command;
 pub trait Subscriber: Send + Sync {
     /// Which client it is.
     fn id(&self) -> u64;
-    /// Hands over a message: a RESP2 array; never waits.
-    fn deliver(&self, message: Bytes);
+    /// Hands over a message: a RESP2 array; never waits. The listener may see it when the journal has released record `gate`.
+    fn deliver(&self, message: Bytes, gate: u64);
 }
 
 type Listeners = Vec<Arc<dyn Subscriber>>;
@@ -76,16 +76,16 @@ impl PubSub {
         self.pattern_count.store(patterns.len(), Ordering::Relaxed);
     }
 
-    /// Sends a message to all who listen, and returns their number.
-    pub fn publish(&self, space: Space, channel: &[u8], message: &[u8]) -> usize {
+    /// Sends a message, which reveals record `gate` of the journal, to all who listen, and returns their number.
+    pub fn publish(&self, space: Space, channel: &[u8], message: &[u8], gate: u64) -> usize {
         let mut receivers = 0;
         if let Some(listeners) = self.space(space).get(channel) {
             let word: &[u8] = if space == Space::Global { b"message" } else { b"smessage" };
             let bytes = encode(&[word, channel, message]);
-            receivers += send(&listeners, &bytes);
+            receivers += send(&listeners, &bytes, gate);
         }
         if space == Space::Global && self.pattern_count.load(Ordering::Relaxed) > 0 {
-            receivers += self.publish_to_patterns(channel, message);
+            receivers += self.publish_to_patterns(channel, message, gate);
         }
         receivers
     }
@@ -113,12 +113,23 @@ impl PubSub {
         self.pattern_count.load(Ordering::Relaxed)
     }
 
-    fn publish_to_patterns(&self, channel: &[u8], message: &[u8]) -> usize {
+    /// How many would get a message now.
+    pub fn receivers(&self, space: Space, channel: &[u8]) -> usize {
+        let direct = self.listeners(space, channel);
+        if space == Space::Shard {
+            return direct;
+        }
+        let patterns = self.patterns.read();
+        let hit = patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel, Case::Sensitive));
+        direct + hit.map(|(_, listeners)| listeners.len()).sum::<usize>()
+    }
+
+    fn publish_to_patterns(&self, channel: &[u8], message: &[u8], gate: u64) -> usize {
         let patterns = self.patterns.read();
         let hit = patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel, Case::Sensitive));
         hit.map(|(pattern, listeners)| {
             let bytes = encode(&[b"pmessage", pattern, channel, message]);
-            send(listeners, &bytes)
+            send(listeners, &bytes, gate)
         })
         .sum()
     }
@@ -131,8 +142,8 @@ impl PubSub {
     }
 }
 
-fn send(listeners: &Listeners, bytes: &Bytes) -> usize {
-    listeners.iter().for_each(|listener| listener.deliver(bytes.clone()));
+fn send(listeners: &Listeners, bytes: &Bytes, gate: u64) -> usize {
+    listeners.iter().for_each(|listener| listener.deliver(bytes.clone(), gate));
     listeners.len()
 }
 
@@ -154,7 +165,7 @@ mod tests {
         fn id(&self) -> u64 {
             self.0
         }
-        fn deliver(&self, message: Bytes) {
+        fn deliver(&self, message: Bytes, _gate: u64) {
             self.1.lock().push(message);
         }
     }
@@ -167,7 +178,7 @@ mod tests {
         pubsub.subscribe_pattern(b"n*", ears[0].clone());
         pubsub.subscribe_pattern(b"n*", ears[1].clone());
         pubsub.subscribe(Space::Shard, b"news", ears[1].clone());
-        assert_eq!(pubsub.publish(Space::Global, b"news", b"hi"), 3);
+        assert_eq!(pubsub.publish(Space::Global, b"news", b"hi", 0), 3);
         assert_eq!(ears[0].1.lock().len(), 2);
         assert_eq!(
             *ears[1].1.lock(),
@@ -176,7 +187,7 @@ mod tests {
         assert_eq!((pubsub.patterns(), pubsub.listeners(Space::Shard, b"news")), (1, 1));
         pubsub.unsubscribe_pattern(b"n*", 1);
         pubsub.unsubscribe(Space::Global, b"news", 1);
-        assert_eq!(pubsub.publish(Space::Global, b"news", b"hi"), 1);
+        assert_eq!(pubsub.publish(Space::Global, b"news", b"hi", 0), 1);
         assert_eq!(pubsub.channels(Space::Global, None).len(), 0);
         assert_eq!(pubsub.channels(Space::Shard, Some(b"new?")).len(), 1);
     }

@@ -112,6 +112,41 @@ impl Output {
         }
     }
 
+    /// Takes off what was written since the mark.
+    fn split_off(&mut self, mark: Mark) -> Self {
+        let mut rest = Self::default();
+        if mark.segments == self.segments.len() {
+            rest.tail = self.tail.split_off(mark.tail);
+            return rest;
+        }
+        rest.segments = self.segments.split_off(mark.segments);
+        rest.tail = std::mem::take(&mut self.tail);
+        // The mark's own tail has become the first of these segments, if it was not empty.
+        if mark.tail > 0
+            && let Some(Segment::Owned(first)) = rest.segments.first_mut()
+        {
+            let after = first.split_off(mark.tail);
+            self.tail = std::mem::replace(first, after);
+        }
+        rest.segment_bytes = rest.segments.iter().map(|segment| segment.bytes().len()).sum();
+        self.segment_bytes = mark.segment_bytes;
+        rest
+    }
+
+    fn append(&mut self, mut rest: Self) {
+        if rest.segments.is_empty() {
+            self.tail.append(&mut rest.tail);
+            return;
+        }
+        if !self.tail.is_empty() {
+            self.segment_bytes += self.tail.len();
+            self.segments.push(Segment::Owned(std::mem::take(&mut self.tail)));
+        }
+        self.segment_bytes += rest.segment_bytes;
+        self.segments.append(&mut rest.segments);
+        self.tail = rest.tail;
+    }
+
     fn cut(&mut self, mark: Mark) {
         if mark.segments < self.segments.len() {
             self.tail = match self.segments.swap_remove(mark.segments) {
@@ -173,6 +208,14 @@ impl Reply {
     /// Forgets what was written since the mark.
     pub fn rewind(&mut self, mark: Mark) {
         self.output.cut(mark);
+    }
+
+    /// Puts an error in the place of what was written between the marks. Marks up to `start` stay valid.
+    pub fn replace_with_error(&mut self, start: Mark, end: Mark, text: &str) {
+        let rest = self.output.split_off(end);
+        self.output.cut(start);
+        self.error(text);
+        self.output.append(rest);
     }
 
     /// `+text`

@@ -204,6 +204,18 @@ impl Held<'_> {
         }
     }
 
+    /// Visits every stripe that is held for writing.
+    pub fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Stripe)) {
+        match self {
+            Self::Nothing => {}
+            Self::One(_, guard) => guard.stripe_mut().into_iter().for_each(visit),
+            Self::Many(guards) => {
+                guards.iter_mut().filter_map(|(_, guard)| guard.stripe_mut()).for_each(visit)
+            }
+            Self::All(guards, _) => guards.iter_mut().filter_map(Guard::stripe_mut).for_each(visit),
+        }
+    }
+
     /// Whether every stripe is held.
     pub fn is_all(&self) -> bool {
         matches!(self, Self::All(..))

@@ -8,6 +8,7 @@ mod expiry;
 mod locks;
 mod stripe;
 mod table;
+mod unreleased;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -16,6 +17,7 @@ pub use expiry::ExpiryIndex;
 pub use locks::{Guard, Held, Locks, Mode, Wanted};
 pub use stripe::{Db, DbKey, Stripe, Waiter, Watcher};
 pub use table::{POSITION_BITS, Table};
+pub use unreleased::Unreleased;
 
 /// The fewest stripes (design 2.1).
 const STRIPES_MIN: usize = 1024;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::expiry::ExpiryIndex;
-use super::{Entry, NewValue, Table};
+use super::{Entry, NewValue, Table, Unreleased};
 use crate::value::Value;
 
 /// A key in a database, as the registries of blocked and watching clients know it.
@@ -46,6 +46,8 @@ pub struct Stripe {
     others: Vec<Db>,
     watchers: Registry<Vec<Arc<dyn Watcher>>>,
     waiters: Registry<VecDeque<Arc<dyn Waiter>>>,
+    /// Which keys' last writes may not be shown yet.
+    pub unreleased: Unreleased,
 }
 
 impl Db {

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use tartan::journal::Reader;
+use tartan::journal::Merger;
 
 use crate::journal::{self, node};
 use crate::support::client::encode;
@@ -117,10 +117,11 @@ fn journaled(setup: &[&str], command: &str) -> String {
     let mut client = journal::Client::new(&node, 0);
     setup.iter().for_each(|command| drop(client.call(command)));
     node.journal.switch(true);
+    let merger = Merger::new(&node.journal);
     let reply = client.call(command);
     assert_ne!(reply.first(), Some(&b'-'), "{command}: {}", String::from_utf8_lossy(&reply));
-    let records = Reader::default().read(&node.journal);
-    let text: String = records.iter().map(|record| String::from_utf8_lossy(&record.bytes)).collect();
+    let runs = journal::journaled(&node.journal, merger);
+    let text: String = runs.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
     let mut commands = Vec::<Vec<String>>::new();
     for word in text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with('$')) {
         match (word.strip_prefix('*'), commands.last_mut()) {

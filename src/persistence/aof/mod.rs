@@ -1,0 +1,5 @@
+//! The append-only file.
+
+mod log;
+
+pub use log::{Fsync, Log, LogStats, Target};
