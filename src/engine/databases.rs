@@ -10,7 +10,7 @@ use crate::store::{Db, Stripe};
 impl Context<'_, '_> {
     /// Empties a database, or all, and returns the number of keys that were in it. Every stripe must be held for writing.
     pub fn flush(&mut self, db: Option<usize>, frees_in_place: bool) -> usize {
-        let mut tables = Vec::new();
+        let (mut tables, mut keys) = (Vec::new(), 0);
         for index in 0..self.keys.store().stripes() {
             let Some(stripe) = self.keys.held_mut().stripe_mut(index) else { continue };
             let dbs = match db {
@@ -19,11 +19,12 @@ impl Context<'_, '_> {
             };
             for db in dbs {
                 tell_flushed(self.worker, stripe, db);
-                tables.push(stripe.take_db(db));
+                let table = stripe.take_db(db);
+                keys += table.table().len();
+                tables.extend(table.detach());
             }
         }
         tables.retain(|table: &Db| !table.table().is_empty());
-        let keys = tables.iter().map(|table| table.table().len()).sum();
         self.keys.effects.discard_tables(tables, frees_in_place);
         keys
     }

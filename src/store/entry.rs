@@ -1,10 +1,11 @@
 //! One key and its value in one allocation.
 //!
 //! ```text
-//! offset 0            4       5      6        7         8
-//!        access(24)+kind(8)   units  flags  key_len   [huge: u64 size] [expiry: i64] body... key bytes, text bytes
+//! offset 0                          4      6      7        8
+//!        access(24)+epoch(5)+kind(3) units  flags  key_len  [huge: u64 size] [expiry: i64] body... key bytes, text bytes
 //! ```
-//! - `access`: the 24 LRU/LFU bits, the only part that changes under a shared lock (relaxed atomic); `kind` is what the body is.
+//! - `access`: the 24 LRU/LFU bits, the only part that changes under a shared lock (relaxed atomic); `kind` is what the body is;
+//!   `epoch` says which image has it already (`store::image`).
 //! - `units`: size of the allocation in 16-byte units; entries above 1 MB (a huge key) keep it in the `huge` word instead.
 //! - `key_len`: 255 means that a `u32` length stands before the key bytes.
 //! - body: for short strings a `u32` length (the text follows the key), for integers the `i64`, else the value's own
@@ -45,6 +46,11 @@ const KIND_ZSET: u8 = 6;
 const KIND_STREAM: u8 = 7;
 
 const ACCESS_MASK: u32 = 0xff_ffff;
+const KIND_MASK: u32 = 7;
+const EPOCH_SHIFT: u32 = 3;
+
+/// The highest epoch of an image that an entry can carry.
+pub const EPOCH_MAX: u8 = 31;
 
 #[repr(C)]
 struct Header {
@@ -196,7 +202,7 @@ impl Entry {
                 _ => Value::Stream(ptr::read(self.body().cast())),
             }
         };
-        self.header().access_kind.store(KIND_INTEGER.into(), Ordering::Relaxed);
+        self.forget_body();
         value
     }
 
@@ -216,6 +222,7 @@ impl Entry {
             }
             value => {
                 let new = Self::new(self.key(), value, self.expiry(), self.access());
+                new.set_epoch(self.epoch());
                 let old = std::mem::replace(self, new);
                 (old.kind() > KIND_INTEGER).then(|| old.into_value())
             }
@@ -299,6 +306,20 @@ impl Entry {
         }
     }
 
+    /// The epoch of the image that has this entry, 0 for none.
+    #[inline]
+    pub fn epoch(&self) -> u8 {
+        (self.header().access_kind.load(Ordering::Relaxed) as u8) >> EPOCH_SHIFT
+    }
+
+    /// Notes that the image of this epoch has the entry, as it was or not at all. The stripe is held alone.
+    #[inline]
+    pub fn set_epoch(&self, epoch: u8) {
+        let word = &self.header().access_kind;
+        let old = word.load(Ordering::Relaxed) & !(u32::from(EPOCH_MAX) << EPOCH_SHIFT);
+        word.store(old | u32::from(epoch & EPOCH_MAX) << EPOCH_SHIFT, Ordering::Relaxed);
+    }
+
     /// Bytes of the entry's own allocation.
     pub fn entry_bytes(&self) -> usize {
         self.size()
@@ -370,14 +391,21 @@ impl Entry {
             self.access(),
         );
         new.set_raw(raw);
+        new.set_epoch(self.epoch());
         if kind == KIND_TEXT {
             new.write_text(self.text());
         } else {
             // SAFETY: rule 3: the struct moves from one body to the other, and the old one is marked as holding none.
             unsafe { ptr::copy_nonoverlapping(self.body(), new.body(), body_bytes(kind)) };
-            self.header().access_kind.store(KIND_INTEGER.into(), Ordering::Relaxed);
+            self.forget_body();
         }
         *self = new;
+    }
+
+    /// Marks the body as one that holds nothing to be dropped (rule 3).
+    fn forget_body(&self) {
+        let word = &self.header().access_kind;
+        word.store(word.load(Ordering::Relaxed) & !KIND_MASK | u32::from(KIND_INTEGER), Ordering::Relaxed);
     }
 
     fn reserve(&mut self, size: usize) {
@@ -411,6 +439,7 @@ impl Entry {
         let rest = 4 + text.len() + size - self.size();
         let mut new = Self::allocate(self.key(), KIND_TEXT, rest, 4, self.expiry(), self.access());
         new.write_text(&text);
+        new.set_epoch(self.epoch());
         *self = new;
     }
 
@@ -446,7 +475,7 @@ impl Entry {
 
     #[inline]
     fn kind(&self) -> u8 {
-        self.header().access_kind.load(Ordering::Relaxed) as u8
+        (self.header().access_kind.load(Ordering::Relaxed) & KIND_MASK) as u8
     }
 
     #[inline]

@@ -1,19 +1,24 @@
 //! Layer 2: the striped key space.
 //!
 //! `stripe` holds a stripe's tables and registries, `locks` says how several are taken, `table` and `entry` are the memory
-//! under a stripe, `expiry` knows what is due.
+//! under a stripe, `expiry` knows what is due, `image` shows the whole as it was at one moment.
 
 mod entry;
 mod expiry;
+mod image;
 mod locks;
 mod stripe;
 mod table;
 mod unreleased;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use parking_lot::Mutex;
 
 pub use entry::{Entry, NewValue};
 pub use expiry::ExpiryIndex;
+pub use image::{HandedOver, Image, Left};
 pub use locks::{Guard, Held, Locks, Mode, Wanted};
 pub use stripe::{Db, DbKey, Stripe, Waiter, Watcher};
 pub use table::{POSITION_BITS, Table};
@@ -29,6 +34,9 @@ pub struct Store {
     /// Per stripe, a time before which nothing in it is due: lets the expiry task pass over it without the lock.
     due_ms: Box<[AtomicI64]>,
     shift: u32,
+    epochs: Mutex<image::Epochs>,
+    /// Writers are to wait for the image being made.
+    pressed: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -39,6 +47,8 @@ impl Store {
             locks: Locks::new(stripes),
             due_ms: (0..stripes).map(|_| AtomicI64::new(i64::MAX)).collect(),
             shift: u64::BITS - stripes.ilog2(),
+            epochs: Mutex::default(),
+            pressed: Arc::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::expiry::ExpiryIndex;
+use super::image::{Image, Share};
 use super::{Entry, NewValue, Table, Unreleased};
 use crate::value::Value;
 
@@ -37,6 +38,8 @@ pub trait Waiter: Send + Sync {
 pub struct Db {
     table: Table,
     expiry: ExpiryIndex,
+    /// While an image is made of it.
+    pub(super) share: Option<Box<Share>>,
 }
 
 /// Everything that a stripe's lock guards.
@@ -70,7 +73,11 @@ impl Db {
     /// An entry to be changed. Its expiry must only be changed by [`Db::set_expiry`].
     #[inline]
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Entry> {
-        self.table.find_mut(hash, key)
+        let entry = self.table.find_mut(hash, key)?;
+        if let Some(share) = &self.share {
+            share.preserve(entry);
+        }
+        Some(entry)
     }
 
     /// Adds an entry whose key is not there.
@@ -82,7 +89,11 @@ impl Db {
         expiry_ms: Option<i64>,
         access: u32,
     ) {
-        self.table.insert(hash, Entry::new(key, value, expiry_ms, access));
+        let entry = Entry::new(key, value, expiry_ms, access);
+        if let Some(share) = &self.share {
+            share.born(&entry);
+        }
+        self.table.insert(hash, entry);
         if let Some(at) = expiry_ms {
             self.expiry.added(hash, at, &self.table);
         }
@@ -91,6 +102,9 @@ impl Db {
     /// Takes a key out.
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
         let entry = self.table.remove(hash, key)?;
+        if let Some(share) = &self.share {
+            share.preserve(&entry);
+        }
         if entry.expiry().is_some() {
             self.expiry.removed();
         }
@@ -99,7 +113,7 @@ impl Db {
 
     /// Sets or clears a key's expiry; false if there is no such key.
     pub fn set_expiry(&mut self, hash: u64, key: &[u8], expiry_ms: Option<i64>) -> bool {
-        let Some(entry) = self.table.find_mut(hash, key) else { return false };
+        let Some(entry) = self.find_mut(hash, key) else { return false };
         let before = entry.expiry();
         entry.set_expiry(expiry_ms);
         match (before, expiry_ms) {
@@ -120,7 +134,7 @@ impl Db {
 
     /// Replaces the value of a key that is there, or adds it. Returns an old value that is worth freeing elsewhere.
     pub fn set_value(&mut self, hash: u64, key: &[u8], value: NewValue<'_>, access: u32) -> Option<Value> {
-        match self.table.find_mut(hash, key) {
+        match self.find_mut(hash, key) {
             Some(entry) => entry.set_value(value),
             None => {
                 self.insert(hash, key, value, None, access);
@@ -162,6 +176,28 @@ impl Stripe {
         let first = self.take_db(one);
         let second = std::mem::replace(self.db_mut(other), first);
         *self.db_mut(one) = second;
+    }
+
+    /// All databases' tables take part in an image.
+    pub(super) fn join(&mut self, image: &Arc<Image>) {
+        self.each_db_mut(&mut |index, db| db.join(image, index));
+    }
+
+    /// As [`Db::walk`], over all databases.
+    pub(super) fn walk(
+        &mut self,
+        visit: &mut dyn FnMut(usize, &Entry),
+        enough: &mut dyn FnMut() -> bool,
+    ) -> bool {
+        let mut more = false;
+        self.each_db_mut(&mut |_, db| more = more || db.walk(visit, enough));
+        more
+    }
+
+    /// Visits every database's part that there is.
+    pub(super) fn each_db_mut(&mut self, visit: &mut dyn FnMut(usize, &mut Db)) {
+        visit(0, &mut self.first);
+        self.others.iter_mut().enumerate().for_each(|(index, db)| visit(index + 1, db));
     }
 
     /// When the next key of any database is due, `i64::MAX` for never.
