@@ -9,6 +9,7 @@ pub mod journal;
 pub mod metrics;
 pub mod net;
 pub mod pubsub;
+pub mod rdb;
 pub mod resp;
 pub mod server;
 pub mod store;
