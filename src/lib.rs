@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod net;
 pub mod persistence;
 pub mod pubsub;
+pub mod rdb;
 pub mod resp;
 pub mod server;
 pub mod store;

@@ -7,6 +7,7 @@
 use smallvec::SmallVec;
 use triomphe::{Arc, ThinArc};
 
+use super::compact::Malformed;
 use super::compact::hash_tree::{self, HashTree, Hashed};
 use super::compact::listpack::{self, Item, Listpack};
 use super::compact::thin_bytes::thin_arc_bytes;
@@ -53,6 +54,19 @@ impl Hash {
     /// An empty hash that is a table from the start.
     pub fn new_table() -> Self {
         Self::Table(Box::default())
+    }
+
+    /// A hash of a listpack from outside, as a table if it has more pairs than a listpack may; an error if a field comes twice
+    /// or without a value. Lengths don't matter, as in Redis.
+    pub fn from_listpack(pack: Listpack, limits: &HashLimits) -> Result<Self, Malformed> {
+        if !pack.len().is_multiple_of(2) || !pack.all_distinct(2) {
+            return Err(Malformed);
+        }
+        let mut hash = Self::Packed(pack);
+        if hash.len() > limits.listpack_entries_max {
+            hash.convert_to_table();
+        }
+        Ok(hash)
     }
 
     /// Number of pairs.

@@ -9,6 +9,7 @@
 //!    integer keep the listpack's limits, else a table.
 //! 4. Nothing turns back but the result of an intersection ([`Set::shrink_to_ints`]).
 
+use super::compact::Malformed;
 use super::compact::hash_tree::{self, HashTree, Hashed};
 use super::compact::intset::Intset;
 use super::compact::listpack::{self, Item, Listpack};
@@ -122,6 +123,17 @@ impl Set {
         } else {
             Self::new_table()
         }
+    }
+
+    /// A set of a listpack from outside, as a table if it has more members than a listpack may; an error if a member comes
+    /// twice. Their lengths don't matter, as in Redis.
+    pub fn from_listpack(pack: Listpack, limits: &SetLimits) -> Result<Self, Malformed> {
+        if !pack.all_distinct(1) {
+            return Err(Malformed);
+        }
+        let mut set = Self::from(pack);
+        set.prepare(set.len(), limits);
+        Ok(set)
     }
 
     /// Converts if the `count` members that a command is about to add call for it (rule 2).

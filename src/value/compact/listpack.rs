@@ -25,6 +25,7 @@
 //! 4. Bytes from outside pass `from_bytes_checked`; after that every element decodes, so the walks need no checks
 //!    beyond Rust's own.
 
+mod distinct;
 mod element;
 mod growing;
 

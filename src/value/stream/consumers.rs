@@ -63,7 +63,10 @@ impl Consumers {
     /// Adds a consumer; nothing if the name is taken.
     pub(super) fn create(&mut self, name: &[u8], seen_time_ms: i64) -> Option<ConsumerId> {
         let index = self.search(name).err()?;
-        let slot = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        // Most groups never lose a consumer: no search then, which a file of many consumers would feel.
+        let free = self.by_name.len() < self.slots.len();
+        let free = free.then(|| self.slots.iter().position(Option::is_none)).flatten();
+        let slot = free.unwrap_or(self.slots.len());
         if slot == self.slots.len() {
             self.slots.push(None);
         }

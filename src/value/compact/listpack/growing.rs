@@ -51,6 +51,11 @@ impl GrowingListpack {
         self.0.shrink_to_fit();
     }
 
+    /// The same without room to grow.
+    pub fn into_listpack(self) -> Listpack {
+        Listpack(self.0.into_boxed_slice())
+    }
+
     /// Appends the elements that `write` pushes.
     #[inline]
     pub fn append(&mut self, write: impl FnOnce(&mut Appender<'_>)) {

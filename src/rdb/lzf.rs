@@ -1,0 +1,167 @@
+//! LZF, the compression of strings in RDB files.
+//!
+//! ```text
+//! 000LLLLL literal bytes           L + 1 of them
+//! LLLooooo oooooooo                a copy of L + 2 bytes, L below 7, from o + 1 bytes back
+//! 111ooooo LLLLLLLL oooooooo       a copy of L + 9 bytes
+//! ```
+//!
+//! 1. Streams may be joined: the stream of `a` followed by that of `b` is one of `ab`. So large strings are compressed
+//!    piece by piece.
+//! 2. The table of positions outlives a call: positions count on from call to call, and those from before the present one
+//!    are recognized by being too small. Clearing it would cost more than compressing the short strings that are the rule.
+
+use std::cell::RefCell;
+
+/// Farthest that a copy reaches back.
+const DISTANCE_MAX: usize = 1 << 13;
+const COPY_MIN: usize = 3;
+const COPY_MAX: usize = 264;
+const LITERALS_MAX: usize = 32;
+/// Three bytes stand for at most 264.
+const RATIO_MAX: usize = COPY_MAX / 3;
+const TABLE_BITS: u32 = 13;
+
+thread_local! {
+    static COMPRESSOR: RefCell<Compressor> = RefCell::new(Compressor::new());
+}
+
+/// Appends the compressed form of `input` to `out`, if it takes at most `len_max` bytes. Otherwise returns false, and `out` is
+/// as before.
+pub fn compress(input: &[u8], len_max: usize, out: &mut Vec<u8>) -> bool {
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(input, len_max, out))
+}
+
+/// The `len` bytes whose compressed form is `input`. None if it isn't one.
+pub fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
+    if len.div_ceil(RATIO_MAX) > input.len() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(len);
+    let mut rest = input;
+    while let [control, tail @ ..] = rest {
+        let control = usize::from(*control);
+        if control < LITERALS_MAX {
+            let (literals, tail) = tail.split_at_checked(control + 1)?;
+            out.extend_from_slice(literals);
+            rest = tail;
+        } else {
+            let (copied, tail) = if control >> 5 == 7 {
+                let (long, tail) = tail.split_first()?;
+                (usize::from(*long) + 9, tail)
+            } else {
+                ((control >> 5) + 2, tail)
+            };
+            let (low, tail) = tail.split_first()?;
+            copy_back(&mut out, ((control & 0x1f) << 8 | usize::from(*low)) + 1, copied)?;
+            rest = tail;
+        }
+        if out.len() > len {
+            return None;
+        }
+    }
+    (out.len() == len).then_some(out)
+}
+
+/// Appends `count` bytes from `distance` back; what is appended may be part of what is copied.
+fn copy_back(out: &mut Vec<u8>, distance: usize, count: usize) -> Option<()> {
+    let start = out.len().checked_sub(distance)?;
+    let mut left = count;
+    while left > 0 {
+        let step = left.min(out.len() - start);
+        out.extend_from_within(start..start + step);
+        left -= step;
+    }
+    Some(())
+}
+
+struct Compressor {
+    /// Where three bytes with this hash were last seen: position plus `base` of that call.
+    table: Box<[u32]>,
+    /// Added to the positions of the present call (rule 2).
+    base: u32,
+}
+
+impl Compressor {
+    fn new() -> Self {
+        Self { table: vec![0; 1 << TABLE_BITS].into_boxed_slice(), base: 1 }
+    }
+
+    fn compress(&mut self, input: &[u8], len_max: usize, out: &mut Vec<u8>) -> bool {
+        let Some(end) = u32::try_from(input.len()).ok().and_then(|len| self.claim(len)) else { return false };
+        let start = out.len();
+        let (mut at, mut literals) = (0, 0);
+        while at + COPY_MIN <= input.len() {
+            match self.last_seen(input, at) {
+                Some(source) => {
+                    let copied = COPY_MIN + common_len(input, source + COPY_MIN, at + COPY_MIN);
+                    push_literals(&input[literals..at], out);
+                    push_copy(at - source, copied, out);
+                    if copied > COPY_MIN && at + copied + COPY_MIN <= input.len() {
+                        self.last_seen(input, at + copied - 1);
+                    }
+                    at += copied;
+                    literals = at;
+                }
+                None => at += 1,
+            }
+            if out.len() - start + (at - literals) > len_max {
+                break;
+            }
+        }
+        self.base = end;
+        push_literals(&input[literals..], out);
+        let fits = out.len() - start <= len_max;
+        if !fits {
+            out.truncate(start);
+        }
+        fits
+    }
+
+    /// Makes room for `len` positions above `base`, and returns the base of the next call.
+    fn claim(&mut self, len: u32) -> Option<u32> {
+        if self.base.checked_add(len).is_none() {
+            self.table.fill(0);
+            self.base = 1;
+        }
+        self.base.checked_add(len)
+    }
+
+    /// Where the three bytes at `at` were last seen, near enough to copy from; they are now seen here.
+    #[inline]
+    fn last_seen(&mut self, input: &[u8], at: usize) -> Option<usize> {
+        let three = u32::from_le_bytes([input[at], input[at + 1], input[at + 2], 0]);
+        let place = three.wrapping_mul(0x9e37_79b1) >> (u32::BITS - TABLE_BITS);
+        let seen = std::mem::replace(&mut self.table[place as usize], self.base + at as u32);
+        let source = seen.checked_sub(self.base)? as usize;
+        let near = at - source <= DISTANCE_MAX;
+        (near && input[source..source + COPY_MIN] == input[at..at + COPY_MIN]).then_some(source)
+    }
+}
+
+/// How many bytes from `source` and from `at` on are the same, up to what a copy may still take.
+#[inline]
+fn common_len(input: &[u8], source: usize, at: usize) -> usize {
+    let pairs = input[source..].iter().zip(&input[at..]);
+    pairs.take(COPY_MAX - COPY_MIN).take_while(|(left, right)| left == right).count()
+}
+
+#[inline]
+fn push_literals(literals: &[u8], out: &mut Vec<u8>) {
+    for run in literals.chunks(LITERALS_MAX) {
+        out.push((run.len() - 1) as u8);
+        out.extend_from_slice(run);
+    }
+}
+
+#[inline]
+fn push_copy(distance: usize, count: usize, out: &mut Vec<u8>) {
+    let (distance, count) = (distance - 1, count - 2);
+    let high = (distance >> 8) as u8;
+    if count < 7 {
+        out.push((count as u8) << 5 | high);
+    } else {
+        out.extend_from_slice(&[7 << 5 | high, (count - 7) as u8]);
+    }
+    out.push(distance as u8);
+}
