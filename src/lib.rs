@@ -8,6 +8,7 @@ pub mod engine;
 pub mod journal;
 pub mod metrics;
 pub mod net;
+pub mod persistence;
 pub mod pubsub;
 pub mod resp;
 pub mod server;

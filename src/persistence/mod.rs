@@ -1,0 +1,3 @@
+//! Layer 3: what is on disk. The append-only file in its parts, and the tools that check files.
+
+pub mod aof;
