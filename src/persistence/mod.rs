@@ -1,3 +1,3 @@
-//! Layer 3: what survives the process: the append-only file and snapshots.
+//! Layer 3: what is on disk. The append-only file in its parts, snapshots, and the tools that check files.
 
 pub mod aof;

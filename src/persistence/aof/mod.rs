@@ -1,5 +1,14 @@
-//! The append-only file.
+//! The append-only file in several parts, as Redis 7 keeps it: a base (the data at one moment), increments (the effects since
+//! then) and a manifest that names them in order. Readable by Redis 7 and Valkey, and theirs by us.
+//!
+//! - [`manifest`]: the text that names the parts.
+//! - [`files`]: the folder, and the steps that change it such that a crash between any two loses nothing.
+//! - `log`: the last increment being written.
 
+pub mod files;
 mod log;
+pub mod manifest;
 
+pub use files::{AofDir, AofFiles, FileError, Increment, Kept, PartFile};
 pub use log::{Fsync, Log, LogStats, Target};
+pub use manifest::{BaseFormat, Manifest, ManifestError, Part, PartKind};
