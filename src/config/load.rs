@@ -9,9 +9,10 @@
 
 use std::fmt;
 use std::fs;
+use std::sync::atomic::Ordering::Relaxed;
 use std::path::{Path, PathBuf};
 
-use super::setting::{Reason, Setting};
+use super::setting::{Kind, Reason, Setting, Value, text_value};
 use super::special::os_reason;
 use super::store::Config;
 use super::table::find;
@@ -175,7 +176,14 @@ impl Config {
             _ => return Err("wrong number of arguments".into()),
         };
         let words: Vec<&[u8]> = split.iter().map(Vec::as_slice).collect();
-        let value = row.parse(&words, &self.value(row))?;
+        let mut value = row.parse(&words, &self.value(row))?;
+        if let (Kind::SavePoints, Value::Text(text), Value::Text(before)) = (&row.kind, &value, self.value(row))
+            && self.has_save.swap(true, Relaxed)
+            && !text.is_empty()
+            && !before.is_empty()
+        {
+            value = text_value(&[&before, b" ".as_slice(), text].concat());
+        }
         self.store(row.id, &value)
     }
 }
@@ -304,7 +312,7 @@ mod tests {
             assert!(depends_on_machine || value == row.default_value(), "{line}");
             shown.insert(row.name);
         }
-        for row in SETTINGS {
+        for row in SETTINGS.iter().filter(|row| !row.is_hidden) {
             assert!(shown.contains(row.name), "{} is missing", row.name);
         }
         let settings = |line: &&str| !line.is_empty() && !line.starts_with('#');

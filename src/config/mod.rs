@@ -19,6 +19,6 @@ mod table;
 pub use load::{LoadError, Place, Sources};
 pub use rewrite::RewriteError;
 pub use setting::{Kind, Setting, Unit, Value};
-pub use special::{ClientClass, OutputLimit, keyspace_events};
+pub use special::{ClientClass, OutputLimit, keyspace_events, save_points};
 pub use store::{Changes, Config, SetError};
 pub use table::{Id, SETTINGS};

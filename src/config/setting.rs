@@ -30,6 +30,8 @@ pub struct Setting {
     pub is_protected: bool,
     /// The range into which an accepted number is moved.
     clamp: Option<(i64, i64)>,
+    /// Whether only its exact name finds it: for tests.
+    pub is_hidden: bool,
     /// Whether the default is the number of CPUs.
     per_cpu: bool,
 }
@@ -76,10 +78,15 @@ pub enum Kind {
     KeyspaceEvents,
     /// `client-output-buffer-limit`: three limits for each class of clients.
     OutputLimits,
-    /// `save`: only none.
+    /// `save`: pairs of seconds and changes.
     SavePoints,
-    /// Like a Bool, but only `no`.
-    Off,
+    /// A name of a file or folder, without a path; what it is goes into the message.
+    FileName {
+        /// Its default.
+        default: &'static str,
+        /// What Redis replies to a path.
+        refusal: &'static str,
+    },
 }
 
 /// How a number is written.
@@ -103,9 +110,6 @@ pub enum Value {
     /// Output buffer limits.
     Limits(OutputLimits),
 }
-
-/// What a setting that belongs to saving data answers to any value but "off".
-const NO_PERSISTENCE: &str = "this version keeps data in memory only: persistence is not available yet";
 
 pub(super) const fn boolean(name: &'static str, default: bool) -> Setting {
     Setting::new(name, Kind::Bool { default })
@@ -151,15 +155,19 @@ pub(super) const fn save_points(name: &'static str) -> Setting {
     Setting::new(name, Kind::SavePoints)
 }
 
-pub(super) const fn off(name: &'static str) -> Setting {
-    Setting::new(name, Kind::Off)
+pub(super) const fn file_name(
+    name: &'static str,
+    default: &'static str,
+    refusal: &'static str,
+) -> Setting {
+    Setting::new(name, Kind::FileName { default, refusal })
 }
 
 impl Setting {
     const fn new(name: &'static str, kind: Kind) -> Setting {
         let (alias, clamp) = (None, None);
-        let (is_live, is_protected, per_cpu) = (false, false, false);
-        Setting { id: Id::Bind, name, alias, kind, is_live, is_protected, clamp, per_cpu }
+        let (is_live, is_protected, is_hidden, per_cpu) = (false, false, false, false);
+        Setting { id: Id::Bind, name, alias, kind, is_live, is_protected, clamp, is_hidden, per_cpu }
     }
 
     pub(super) const fn id(self, id: Id) -> Setting {
@@ -176,6 +184,10 @@ impl Setting {
 
     pub(super) const fn protected(self) -> Setting {
         Setting { is_protected: true, ..self }
+    }
+
+    pub(super) const fn hidden(self) -> Setting {
+        Setting { is_hidden: true, ..self }
     }
 
     pub(super) const fn clamp(self, min: i64, max: i64) -> Setting {
@@ -206,9 +218,10 @@ impl Setting {
             Kind::Number { default, .. } | Kind::Choice { default, .. } => Value::Number(default),
             Kind::Text { default } | Kind::Addresses { default } => text_value(default.as_bytes()),
             Kind::Directory => text_value(&special::current_directory()),
-            Kind::KeyspaceEvents | Kind::Off => Value::Number(0),
+            Kind::KeyspaceEvents => Value::Number(0),
             Kind::OutputLimits => Value::Limits(special::DEFAULT_OUTPUT_LIMITS),
-            Kind::SavePoints => text_value(b""),
+            Kind::SavePoints => text_value(special::DEFAULT_SAVE_POINTS),
+            Kind::FileName { default, .. } => text_value(default.as_bytes()),
         }
     }
 
@@ -224,11 +237,10 @@ impl Setting {
             Kind::Directory => special::parse_directory(word).map(|text| text_value(&text)),
             Kind::KeyspaceEvents => special::parse_events(word).map(Value::Number),
             Kind::OutputLimits => special::parse_output_limits(words, current).map(Value::Limits),
-            Kind::SavePoints if words.iter().all(|word| word.is_empty()) => Ok(text_value(b"")),
-            Kind::SavePoints => Err(NO_PERSISTENCE.into()),
-            Kind::Off => match parse_bool(word)? {
-                0 => Ok(Value::Number(0)),
-                _ => Err(NO_PERSISTENCE.into()),
+            Kind::SavePoints => special::parse_save_points(words).map(|text| text_value(&text)),
+            Kind::FileName { refusal, .. } => match word.contains(&b'/') || word.is_empty() {
+                true => Err((*refusal).into()),
+                false => Ok(text_value(word)),
             },
         }
     }
@@ -237,7 +249,7 @@ impl Setting {
     pub fn format(&self, value: &Value) -> Vec<u8> {
         let mut out = Vec::new();
         match (&self.kind, value) {
-            (Kind::Bool { .. } | Kind::Off, Value::Number(flag)) => {
+            (Kind::Bool { .. }, Value::Number(flag)) => {
                 out.extend_from_slice(if *flag == 0 { b"no" } else { b"yes" });
             }
             (Kind::Choice { names, .. }, Value::Number(index)) => {
@@ -262,6 +274,7 @@ impl Setting {
         let shown = match (&self.kind, value) {
             (_, Value::Limits(limits)) => return special::output_limit_lines(self.name, limits),
             (Kind::Directory, Value::Text(path)) => return vec![(format!("dir {}", quote(path)), true)],
+            (Kind::SavePoints, Value::Text(text)) => return special::save_point_lines(text),
             (Kind::Addresses { .. }, Value::Text(text)) if !text.is_empty() => lossy(text),
             (Kind::KeyspaceEvents, _) => quote(&self.format(value)),
             (Kind::Number { unit: Unit::Bytes, .. }, Value::Number(number)) => format_bytes(*number as u64),
@@ -360,7 +373,6 @@ fn lossy(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::table::find;
-    use super::*;
 
     /// Sets `name` to `word` and compares what CONFIG GET shows afterwards, or the refusal.
     fn check(name: &str, word: &str, expected: Result<&str, &str>) {
@@ -438,12 +450,11 @@ mod tests {
     }
 
     #[test]
-    fn persistence_can_only_be_off() {
-        check("save", "", Ok(""));
-        check("save", "900 1", Err(NO_PERSISTENCE));
-        check("appendonly", "no", Ok("no"));
-        check("appendonly", "yes", Err(NO_PERSISTENCE));
-        check("appendonly", "maybe", Err("argument must be 'yes' or 'no'"));
+    fn file_names_have_no_path() {
+        check("dbfilename", "d.rdb", Ok("d.rdb"));
+        check("dbfilename", "a/d.rdb", Err("dbfilename can't be a path, just a filename"));
+        check("appenddirname", "x/", Err("appenddirname can't be a path, just a dirname"));
+        check("appenddirname", "", Err("appenddirname can't be a path, just a dirname"));
     }
 
     #[test]
@@ -464,6 +475,6 @@ mod tests {
         check("dynamic-hz", "no", ("dynamic-hz no", true));
         check("bind", "127.0.0.1", ("bind 127.0.0.1", true));
         check("bind", "", ("bind \"\"", true));
-        check("save", "", ("save \"\"", false));
+        check("save", "", ("save \"\"", true));
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::setting::{Reason, Value, format_bytes, parse_bytes};
+use crate::base::number::parse_i64;
 
 /// The flags of `notify-keyspace-events`.
 pub mod keyspace_events {
@@ -41,6 +42,47 @@ pub mod keyspace_events {
 }
 
 use keyspace_events as event;
+
+/// `save` as Redis 7 has it.
+pub(super) const DEFAULT_SAVE_POINTS: &[u8] = b"3600 1 300 100 60 10000";
+
+/// The pairs of `save`, joined by spaces. One empty word means none.
+pub(super) fn parse_save_points(words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
+    const REFUSAL: &str = "Invalid save parameters";
+    if let [] | [b""] = words {
+        return Ok(Vec::new());
+    }
+    let (pairs, rest) = words.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(REFUSAL.into());
+    }
+    let mut out = Vec::new();
+    for [seconds, changes] in pairs {
+        let valid = |word: &[u8], min| parse_i64(word).filter(|number| *number >= min).ok_or(REFUSAL);
+        let pair = format!("{} {}", valid(seconds, 1)?, valid(changes, 0)?);
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        out.extend_from_slice(pair.as_bytes());
+    }
+    Ok(out)
+}
+
+/// Seconds and changes of each pair in the text of `save`.
+pub fn save_points(text: &[u8]) -> Vec<(u64, u64)> {
+    let numbers: Vec<u64> =
+        text.split(|&byte| byte == b' ').filter_map(parse_i64).map(|number| number as u64).collect();
+    numbers.as_chunks::<2>().0.iter().map(|[seconds, changes]| (*seconds, *changes)).collect()
+}
+
+/// A line for each pair, always there, as in Redis.
+pub(super) fn save_point_lines(text: &[u8]) -> Vec<(String, bool)> {
+    let points = save_points(text);
+    if points.is_empty() {
+        return vec![("save \"\"".into(), true)];
+    }
+    points.iter().map(|(seconds, changes)| (format!("save {seconds} {changes}"), true)).collect()
+}
 
 /// The letters of classes in the order CONFIG GET writes them.
 const CLASS_LETTERS: &[(char, i64)] = &[
@@ -224,6 +266,22 @@ mod tests {
         check("g$lshzxetd", "A");
         check("g$lshzxetdnmKE", "AKEm");
         assert_eq!(parse_events(b"KZ"), Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()));
+    }
+
+    #[test]
+    fn save_points_are_pairs() {
+        let check = |text: &str, expected: Option<&str>| {
+            let words: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
+            let parsed = parse_save_points(&words).map(|text| String::from_utf8(text).unwrap());
+            assert_eq!(parsed.ok().as_deref(), expected, "{text}");
+        };
+        check("", Some(""));
+        check("900 1 60 0", Some("900 1 60 0"));
+        check("900", None);
+        check("0 1", None);
+        check("1 -1", None);
+        check("x 1", None);
+        assert_eq!(save_points(DEFAULT_SAVE_POINTS), [(3600, 1), (300, 100), (60, 10_000)]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -30,6 +30,8 @@ pub struct Config {
     writer: Mutex<()>,
     /// The file that CONFIG REWRITE rewrites.
     file: Option<PathBuf>,
+    /// Whether a source has set `save`: the first one replaces the default, others add to it.
+    pub(super) has_save: AtomicBool,
     /// What was odd but not wrong in the sources, to be logged once the log is open.
     pub(super) warnings: Vec<String>,
 }
@@ -96,6 +98,7 @@ impl Default for Config {
             output_limits: Default::default(),
             writer: Mutex::new(()),
             file: None,
+            has_save: AtomicBool::new(false),
             warnings: Vec::new(),
         };
         for row in SETTINGS.iter().filter(|row| !matches!(row.kind, Kind::Directory)) {
@@ -170,7 +173,7 @@ impl Config {
         for row in SETTINGS {
             for name in row.names() {
                 let pattern = patterns.iter().find(|pattern| match is_glob(pattern) {
-                    true => glob::matches(pattern, name.as_bytes(), Case::Insensitive),
+                    true => !row.is_hidden && glob::matches(pattern, name.as_bytes(), Case::Insensitive),
                     false => pattern.eq_ignore_ascii_case(name.as_bytes()),
                 });
                 let Some(pattern) = pattern.filter(|_| seen.insert(name)) else { continue };
@@ -212,7 +215,7 @@ impl Config {
         match row.kind {
             Kind::OutputLimits => Value::Limits(self.output_limits()),
             Kind::Directory => Value::Text(current_directory().into()),
-            Kind::Text { .. } | Kind::Addresses { .. } | Kind::SavePoints => Value::Text(self.text(row.id)),
+            Kind::Text { .. } | Kind::FileName { .. } | Kind::Addresses { .. } | Kind::SavePoints => Value::Text(self.text(row.id)),
             _ => Value::Number(self.get(row.id)),
         }
     }

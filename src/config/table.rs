@@ -4,7 +4,7 @@
 //! documents it; `config/tartan.conf` explains it to the operator.
 
 use super::setting::{
-    Setting, addresses, boolean, bytes, choice, directory, events, number, octal, off, output_limits,
+    Setting, addresses, boolean, bytes, choice, directory, events, file_name, number, octal, output_limits,
     save_points, text,
 };
 
@@ -174,13 +174,58 @@ settings! {
     /// Entries of a stream node; 0: no limit.
     StreamNodeMaxEntries = number("stream-node-max-entries", 0, LONG_MAX, 100).live();
 
-    // Persistence: this version has none, and says so instead of accepting what it would not do.
-    /// Only `""`. Redis's default has save points.
+    // Snapshots.
+    /// Seconds and changes after which a snapshot is made; none: never.
     Save = save_points("save").live();
-    /// Only `no`.
-    AppendOnly = off("appendonly").live();
+    /// Name of the snapshot in `dir`.
+    DbFileName =
+        file_name("dbfilename", "dump.rdb", "dbfilename can't be a path, just a filename").protected().live();
+    /// Compress strings in snapshots.
+    RdbCompression = boolean("rdbcompression", true).live();
+    /// Write and verify the checksum of snapshots.
+    RdbChecksum = boolean("rdbchecksum", true);
+    /// Have the disk take a snapshot while it is written instead of all at its end.
+    RdbSaveIncrementalFsync = boolean("rdb-save-incremental-fsync", true).live();
+    /// Delete snapshots that only a replication has needed, when nothing else is persistent.
+    RdbDelSyncFiles = boolean("rdb-del-sync-files", false).live();
+    /// Version of the format that snapshots are written in: 11 is what Redis 7.2 reads, 10 what 7.0 does. Not in Redis.
+    RdbVersion = number("rdb-version", 10, 11, 11).live();
+    /// Refuse writes while the last snapshot has failed.
+    StopWritesOnBgsaveError = boolean("stop-writes-on-bgsave-error", true).live();
+    /// Accepted for Redis's sake; payloads are always checked in full.
+    SanitizeDumpPayload = choice("sanitize-dump-payload", &["no", "yes", "clients"], 0).live();
+    /// Microseconds waited after each key of a snapshot, or keys for each microsecond if negative: for tests.
+    RdbKeySaveDelay = number("rdb-key-save-delay", i32::MIN as i64, INT_MAX, 0).live().hidden();
+    /// Microseconds waited after each key loaded, likewise.
+    KeyLoadDelay = number("key-load-delay", i32::MIN as i64, INT_MAX, 0).live().hidden();
+
+    // Append-only file.
+    /// Log every write.
+    AppendOnly = boolean("appendonly", false).live();
+    /// Name that the parts of the log begin with.
+    AppendFileName =
+        file_name("appendfilename", "appendonly.aof", "appendfilename can't be a path, just a filename");
+    /// Folder of the log in `dir`.
+    AppendDirName =
+        file_name("appenddirname", "appendonlydir", "appenddirname can't be a path, just a dirname");
     /// What is done before the reply of a write leaves: `always` an fsync, otherwise a write.
-    AppendFsync = choice("appendfsync", &["always", "everysec", "no"], 1).live();
+    AppendFsync = choice("appendfsync", &["everysec", "always", "no"], 0).live();
+    /// No fsync while a snapshot or rewrite writes.
+    NoAppendFsyncOnRewrite = boolean("no-appendfsync-on-rewrite", false).live();
+    /// Growth of the log in percent at which it is rewritten; 0: never.
+    AutoAofRewritePercentage = number("auto-aof-rewrite-percentage", 0, INT_MAX, 100).live();
+    /// Size of the log in bytes below which it is not rewritten by itself.
+    AutoAofRewriteMinSize = bytes("auto-aof-rewrite-min-size", 0, LONG_MAX, 64 * MB).live();
+    /// Cut off what a crash has left half written at the end of the log, instead of refusing to start.
+    AofLoadTruncated = boolean("aof-load-truncated", true).live();
+    /// Write the base of the log as a snapshot instead of commands.
+    AofUseRdbPreamble = boolean("aof-use-rdb-preamble", true).live();
+    /// Mark records with the time.
+    AofTimestampEnabled = boolean("aof-timestamp-enabled", false).live();
+    /// As `rdb-save-incremental-fsync`, for rewrites.
+    AofRewriteIncrementalFsync = boolean("aof-rewrite-incremental-fsync", true).live();
+    /// Keep parts of the log that a rewrite has replaced: for tests.
+    AofDisableAutoGc = boolean("aof-disable-auto-gc", false).live().hidden();
 }
 
 /// The row of `id`.

@@ -88,7 +88,8 @@ impl Image {
 }
 
 impl HandedOver {
-    fn of(entry: &Entry, db: usize) -> Self {
+    /// An entry of a table that was database `db` at the cut.
+    pub fn of(entry: &Entry, db: usize) -> Self {
         Self {
             db,
             key: entry.key().into(),

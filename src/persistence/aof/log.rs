@@ -44,10 +44,10 @@ const SYNC_PERIOD_US: u64 = 1_000_000;
 /// `appendfsync`: what is done before a reply leaves. The order is the setting's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fsync {
-    /// An fsync.
-    Always = 0,
     /// A write; an fsync follows within about a second.
-    EverySecond = 1,
+    EverySecond = 0,
+    /// An fsync.
+    Always = 1,
     /// A write.
     No = 2,
 }
@@ -56,8 +56,8 @@ impl Fsync {
     /// The setting's value.
     pub fn from_setting(value: i64) -> Self {
         match value {
-            0 => Self::Always,
-            1 => Self::EverySecond,
+            0 => Self::EverySecond,
+            1 => Self::Always,
             _ => Self::No,
         }
     }
@@ -102,6 +102,8 @@ struct Shared {
     /// fsync is suspended (`no-appendfsync-on-rewrite`).
     suspended: AtomicBool,
     writer: Mutex<Option<Writer>>,
+    /// Records from which on another file is written.
+    switches: Mutex<VecDeque<(u64, Target)>>,
     /// The highest record that somebody wants written, and the highest that is.
     wanted: AtomicU64,
     written: AtomicU64,
@@ -142,7 +144,6 @@ struct Writer {
     done: usize,
     db: Option<usize>,
     stamp_seconds: i64,
-    switches: VecDeque<(u64, Target)>,
 }
 
 impl Log {
@@ -154,6 +155,7 @@ impl Log {
             stamps: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             writer: Mutex::new(None),
+            switches: Mutex::default(),
             wanted: AtomicU64::new(0),
             written: AtomicU64::new(0),
             syncing_since_ms: AtomicI64::new(0),
@@ -206,6 +208,7 @@ impl Log {
             }
         }
         *shared.writer.lock() = None;
+        shared.switches.lock().clear();
         shared.journal.set_failing(false);
         shared.journal.release(shared.journal.sequence() - 1);
         outcome
@@ -239,10 +242,7 @@ impl Log {
 
     /// From record `sequence` on, `target` is written. Whoever calls holds every stripe, and `sequence` is the next number.
     pub fn switch_at(&self, sequence: u64, target: Target) {
-        let mut writer = self.shared.writer.lock();
-        if let Some(writer) = writer.as_mut() {
-            writer.switches.push_back((sequence, target));
-        }
+        self.shared.switches.lock().push_back((sequence, target));
     }
 
     /// Writes all that has been published and syncs it.
@@ -479,7 +479,6 @@ impl Writer {
             done: 0,
             db: None,
             stamp_seconds: 0,
-            switches: VecDeque::new(),
         }
     }
 
@@ -493,16 +492,23 @@ impl Writer {
                 shared.wrote(self.out_last, self.len);
                 continue;
             }
-            match self.switches.front() {
-                Some((at, _)) if *at <= self.merger.next_sequence() => self.switch(shared),
-                _ => return Ok(()),
+            let target = {
+                let mut switches = shared.switches.lock();
+                match switches.front() {
+                    Some((at, _)) if *at <= self.merger.next_sequence() => switches.pop_front(),
+                    _ => None,
+                }
+            };
+            match target {
+                Some((_, target)) => self.switch(shared, target),
+                None => return Ok(()),
             }
         }
     }
 
     /// Puts the records that come next, and belong into this file, into the buffer.
     fn fill(&mut self, shared: &Shared) {
-        let limit = self.switches.front().map_or(u64::MAX, |(at, _)| *at);
+        let limit = shared.switches.lock().front().map_or(u64::MAX, |(at, _)| *at);
         while self.out.len() < WRITE_BYTES_MAX
             && let Some(run) = self.merger.next_run(limit)
         {
@@ -546,8 +552,7 @@ impl Writer {
         Err(error)
     }
 
-    fn switch(&mut self, shared: &Shared) {
-        let Some((_, target)) = self.switches.pop_front() else { return };
+    fn switch(&mut self, shared: &Shared, target: Target) {
         let left = std::mem::replace(&mut self.file, Arc::new(target.file));
         (self.name, self.len, self.db, self.stamp_seconds) = (target.name, target.len, None, 0);
         shared.stats.file_bytes.store(self.len, Ordering::Relaxed);
