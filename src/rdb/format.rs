@@ -82,7 +82,7 @@ pub mod containers {
 /// The last version of Redis's files that is read: 7.4 and 8.
 pub const REDIS_VERSION_MAX: u16 = 12;
 /// The versions of Valkey's own files that are read. It counts from 80 on.
-pub const VALKEY_VERSIONS: std::ops::RangeInclusive<u16> = 80..=81;
+pub const VALKEY_VERSIONS: std::ops::RangeInclusive<u16> = 80..=80;
 
 /// The versions that are written.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

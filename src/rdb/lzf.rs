@@ -165,3 +165,104 @@ fn push_copy(distance: usize, count: usize, out: &mut Vec<u8>) {
     }
     out.push(distance as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(input: &[u8]) {
+        let mut out = b"before".to_vec();
+        assert!(compress(input, usize::MAX, &mut out));
+        let (before, compressed) = out.split_at(6);
+        assert_eq!(before, b"before");
+        assert!(compressed.len() <= input.len() + input.len() / LITERALS_MAX + 1);
+        assert_eq!(decompress(compressed, input.len()).as_deref(), Some(input));
+        if let Some(shorter) = input.len().checked_sub(1) {
+            assert_eq!(decompress(compressed, shorter), None);
+        }
+        assert_eq!(decompress(compressed, input.len() + 1), None);
+        let len = compressed.len();
+        let mut again = Vec::new();
+        assert!(compress(input, len, &mut again) || input.is_empty());
+        assert!(len == 0 || !compress(input, len - 1, &mut again));
+    }
+
+    #[test]
+    fn runs_copies_and_their_edges() {
+        for len in [0, 1, 2, 3, 4, 31, 32, 33, 263, 264, 265, 266, 267, 268, 8190, 8194, 20_000] {
+            check(&vec![7; len]);
+            check(&(0..len).map(|n| (n * n / 7) as u8).collect::<Vec<_>>());
+            let apart = [b"abcdefgh".to_vec(), vec![0; len], b"abcdefgh".to_vec()].concat();
+            check(&apart);
+        }
+    }
+
+    #[test]
+    fn repetitions_shrink() {
+        let mut out = Vec::new();
+        assert!(compress(&b"ab".repeat(500), 30, &mut out));
+        let words = "the quick brown fox jumps over the lazy dog and the quick brown cat ".repeat(3);
+        assert!(compress(words.as_bytes(), words.len() / 2, &mut out));
+    }
+
+    #[test]
+    fn positions_are_forgotten_before_they_overflow() {
+        let mut compressor = Compressor::new();
+        let (input, mut expected) = (b"abcabcabcabcabcabcabc", Vec::new());
+        assert!(compressor.compress(input, 30, &mut expected));
+        compressor.base = u32::MAX - 30;
+        for _ in 0..3 {
+            let mut out = Vec::new();
+            assert!(compressor.compress(input, 30, &mut out));
+            assert_eq!(out, expected);
+        }
+        assert!(compressor.base < 100);
+    }
+
+    #[test]
+    fn joined_streams_are_one() {
+        let (left, right) = (b"abcabcabcabc", b"abcabcx");
+        let mut out = Vec::new();
+        assert!(compress(left, 100, &mut out) && compress(right, 100, &mut out));
+        assert_eq!(decompress(&out, 19).unwrap(), b"abcabcabcabcabcabcx");
+    }
+
+    #[test]
+    fn broken_streams_are_refused() {
+        for (stream, len) in [
+            (&b"\x02ab"[..], 3),
+            (b"\x00a\x20", 4),
+            (b"\x00a\xe0\x00", 10),
+            (b"\x00a\x20\x01", 4),
+            (b"\x20\x00", 3),
+            (b"\x00a\xe0\xff\x00", 4),
+            (b"\x00a", 1000),
+            (b"", 1),
+        ] {
+            assert_eq!(decompress(stream, len), None, "{stream:?}");
+        }
+        assert_eq!(decompress(b"", 0), Some(Vec::new()));
+        assert_eq!(decompress(b"\x00a\xe0\xff\x00", 265).unwrap(), [b'a'; 265]);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_comes_back(input in prop_oneof![
+            vec(any::<u8>(), 0..3000),
+            vec(0..3u8, 0..3000),
+            vec(vec(0..9u8, 1..50), 1..9).prop_map(|words| words.concat().repeat(20)),
+        ]) {
+            check(&input);
+        }
+
+        #[test]
+        fn noise_is_no_trouble(input in vec(any::<u8>(), 0..300), len in 0..5000_usize) {
+            if let Some(out) = decompress(&input, len) {
+                prop_assert_eq!(out.len(), len);
+            }
+        }
+    }
+}

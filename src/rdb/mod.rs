@@ -34,3 +34,6 @@ pub use error::{Error, Fault};
 pub use file::{resize_db, select_db, write_aux, write_end, write_function, write_header};
 pub use format::Version;
 pub use scanner::{Event, Key, Scanner};
+
+#[cfg(test)]
+mod tests;
