@@ -54,6 +54,8 @@ pub struct BlockRequest<'a> {
     pub arguments: Option<Vec<Vec<u8>>>,
     /// What to reply then.
     pub timeout_reply: TimeoutReply,
+    /// Who is to know the call that waits, to answer it.
+    pub then: Option<Box<dyn FnOnce(Arc<BlockedCall>) + 'a>>,
 }
 
 /// What a blocking command replies when its time is over.
@@ -87,11 +89,24 @@ impl TimeoutReply {
     }
 }
 
-impl BlockRequest<'_> {
+impl<'a> BlockRequest<'a> {
     /// To wait for the time alone, or for somebody who calls [`BlockedCall::answer`] (WAIT).
     pub fn without_keys(deadline_ms: Option<i64>, timeout_reply: TimeoutReply) -> Self {
         let wants = ValueType::String;
-        Self { keys: Vec::new(), wants, on_removal: false, deadline_ms, arguments: None, timeout_reply }
+        Self {
+            keys: Vec::new(),
+            wants,
+            on_removal: false,
+            deadline_ms,
+            arguments: None,
+            timeout_reply,
+            then: None,
+        }
+    }
+
+    /// To wait for whoever `then` gives the call to.
+    pub fn for_answer(then: impl FnOnce(Arc<BlockedCall>) + 'a) -> Self {
+        Self { then: Some(Box::new(then)), ..Self::without_keys(None, TimeoutReply::Null) }
     }
 }
 
@@ -126,7 +141,7 @@ impl BlockedCall {
         session: &Session,
         protocol: Protocol,
         argv: &[&[u8]],
-        request: BlockRequest<'_>,
+        request: &mut BlockRequest<'_>,
     ) -> Self {
         let own = || argv.iter().map(|argument| argument.to_vec()).collect();
         Self {
@@ -134,7 +149,7 @@ impl BlockedCall {
             id: session.handle.id,
             protocol,
             db: session.db,
-            arguments: request.arguments.unwrap_or_else(own),
+            arguments: request.arguments.take().unwrap_or_else(own),
             keys: request.keys.iter().map(|key| (session.db, Box::from(*key))).collect(),
             wants: request.wants,
             on_removal: request.on_removal,

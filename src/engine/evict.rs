@@ -62,6 +62,11 @@ impl Policy {
         Self { volatile, order }
     }
 
+    /// Whether access bits decide by their age.
+    pub fn is_lru(self) -> bool {
+        self.order == Order::Lru
+    }
+
     /// Whether access bits count frequency.
     #[inline]
     pub fn is_lfu(self) -> bool {

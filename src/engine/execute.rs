@@ -367,10 +367,13 @@ fn wait(
     reply: &Reply,
     order: &Order<'_>,
     keys: &mut Keyspace<'_>,
-    request: BlockRequest<'_>,
+    mut request: BlockRequest<'_>,
 ) -> Arc<BlockedCall> {
-    let call = Arc::new(BlockedCall::new(session, reply.protocol(), order.argv, request));
+    let call = Arc::new(BlockedCall::new(session, reply.protocol(), order.argv, &mut request));
     blocking::register(worker, keys, &call);
+    if let Some(then) = request.then {
+        then(call.clone());
+    }
     call
 }
 

@@ -514,6 +514,15 @@ pub fn idle_seconds(access: u32) -> u32 {
     clock::lru_seconds().wrapping_sub(access) & 0xff_ffff
 }
 
+/// The access bits of a key that comes with an idle time or an access counter, as far as the policy goes by that.
+pub fn restored_access(policy: Policy, idle_seconds: Option<u64>, frequency: Option<u8>) -> u32 {
+    if policy.is_lfu() {
+        return lfu_minutes() << 8 | frequency.map_or(LFU_START, u32::from);
+    }
+    let idle = idle_seconds.unwrap_or(0).min(0xff_ffff) as u32;
+    clock::lru_seconds().wrapping_sub(idle) & 0xff_ffff
+}
+
 /// The counter of LFU bits after `decay_minutes` each took one away.
 pub fn lfu_counter(access: u32, decay_minutes: u32) -> u32 {
     let elapsed = lfu_minutes().wrapping_sub(access >> 8) & 0xffff;

@@ -12,8 +12,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Handling;
+use super::loading::LoadProgress;
 use super::plan::Plan;
 use super::rates::Rates;
+use super::saving::Saving;
 use super::session::ClientHandle;
 use super::slowlog::SlowLog;
 use super::stats::WorkerStats;
@@ -51,6 +53,16 @@ pub struct Node {
     pub journal: Arc<Journal>,
     /// The append-only file being written.
     pub log: Log,
+    /// Snapshots, and when they are made.
+    pub saving: Saving,
+    /// Whether the data is being loaded, so that commands are refused.
+    pub loading: AtomicBool,
+    /// How far that has come.
+    pub load_progress: LoadProgress,
+    /// Sources of function libraries that were loaded, to be kept.
+    pub libraries: Mutex<Vec<Vec<u8>>>,
+    /// The last snapshot has been made: nothing may change any more.
+    pub closing: AtomicBool,
     /// Channels and who listens.
     pub pubsub: PubSub,
     /// Slow commands.
@@ -106,6 +118,11 @@ impl Node {
             store,
             journal,
             log,
+            saving: Saving::new(),
+            loading: AtomicBool::new(false),
+            load_progress: LoadProgress::default(),
+            libraries: Mutex::default(),
+            closing: AtomicBool::new(false),
             pubsub: PubSub::default(),
             slowlog: SlowLog::default(),
             clients: DashMap::new(),
@@ -131,6 +148,12 @@ impl Node {
             config,
             table,
         }
+    }
+
+    /// Whether the data is being loaded.
+    #[inline]
+    pub fn is_loading(&self) -> bool {
+        self.loading.load(Ordering::Relaxed)
     }
 
     /// What a write is answered with while the log can't be written.

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::entry::EPOCH_MAX;
-use super::{Db, Entry, Mode, Store};
+use super::{Db, Entry, Held, Mode, Store};
 use crate::value::Value;
 
 /// Bytes handed over and not yet taken at which writers are slowed down.
@@ -184,7 +184,7 @@ impl Db {
 
 impl Store {
     /// Makes the cut: locks everything, begins an image and runs `at_cut` under the locks. There must be no other image.
-    pub fn cut<R>(&self, at_cut: impl FnOnce() -> R) -> (Arc<Image>, R) {
+    pub fn cut<R>(&self, at_cut: impl FnOnce(&Held<'_>) -> R) -> (Arc<Image>, R) {
         if self.epochs.lock().failures >= FAILURES_MAX {
             self.set_epochs_back();
         }
@@ -202,7 +202,7 @@ impl Store {
         });
         let mut held = self.locks().lock_all(Mode::Write);
         held.each_mut(&mut |stripe| stripe.join(&image));
-        let result = at_cut();
+        let result = at_cut(&held);
         drop(held);
         (image, result)
     }
@@ -322,7 +322,7 @@ mod tests {
         /// Makes an image while changes go on; aborted half way if so asked.
         fn image(&mut self, aborts: bool) -> Option<Data> {
             let expected = self.data.clone();
-            let (image, ()) = self.store.cut(|| ());
+            let (image, ()) = self.store.cut(|_| ());
             let seen = std::cell::RefCell::new(Data::new());
             let put = |db: usize, key: &[u8], value: i64, expiry: Option<i64>| {
                 let before = seen.borrow_mut().insert((db, key.to_vec()), (value, expiry));

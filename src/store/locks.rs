@@ -204,6 +204,16 @@ impl Held<'_> {
         }
     }
 
+    /// Visits every stripe that is held.
+    pub fn each(&self, visit: &mut dyn FnMut(&Stripe)) {
+        match self {
+            Self::Nothing => {}
+            Self::One(_, guard) => visit(guard.stripe()),
+            Self::Many(guards) => guards.iter().for_each(|(_, guard)| visit(guard.stripe())),
+            Self::All(guards, _) => guards.iter().for_each(|guard| visit(guard.stripe())),
+        }
+    }
+
     /// Visits every stripe that is held for writing.
     pub fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Stripe)) {
         match self {

@@ -1,0 +1,323 @@
+//! Filling the store from files at the start (and for DEBUG RELOAD): snapshots by several threads, the log by one.
+//!
+//! A snapshot is cut into keys by one thread, which does no more than find where values end, and built by the others: decoding
+//! and inserting are most of the work, and stripes do not get in each other's way.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use parking_lot::Mutex;
+
+use super::evict::Policy;
+use super::execute;
+use super::keyspace;
+use super::node::Node;
+use super::session::{ClientHandle, Session};
+use super::worker::Worker;
+use crate::base::hash::hash as hash_of;
+use crate::base::{clock, log};
+use crate::config::{Config, Id};
+use crate::rdb::{self, Decoded, Event, Key, Scanner};
+use crate::resp::{Protocol, Reply};
+use crate::store::{Mode, NewValue};
+use crate::value::Value;
+use crate::value::hash::HashLimits;
+use crate::value::list::ListLimits;
+use crate::value::set::SetLimits;
+use crate::value::zset::ZSetLimits;
+
+/// Keys and bytes handed to a building thread at once.
+const BATCH_KEYS: usize = 256;
+const BATCH_BYTES: usize = 256 << 10;
+/// Batches on their way to one thread.
+const QUEUE_MAX: usize = 4;
+/// Bytes in one read.
+const READ_BYTES: usize = 1 << 20;
+/// More threads than this wait for the one that cuts.
+const BUILDERS_MAX: usize = 8;
+
+/// How far loading has come, for INFO and LOADING.
+#[derive(Default)]
+pub struct LoadProgress {
+    /// Unix time in milliseconds of the start.
+    pub started_ms: AtomicU64,
+    /// Bytes of all files, and those read.
+    pub total_bytes: AtomicU64,
+    /// See `total_bytes`.
+    pub loaded_bytes: AtomicU64,
+    /// Keys loaded, and those that had expired, from the last snapshot.
+    pub keys: AtomicU64,
+    /// See `keys`.
+    pub expired: AtomicU64,
+}
+
+/// The limits of compact forms in force.
+pub fn limits(config: &Config) -> rdb::Limits {
+    let size = |id| config.get(id) as usize;
+    rdb::Limits {
+        list: ListLimits { max_listpack_size: config.get(Id::ListMaxListpackSize) as i32 },
+        set: SetLimits {
+            intset_entries_max: size(Id::SetMaxIntsetEntries),
+            listpack_entries_max: size(Id::SetMaxListpackEntries),
+            listpack_value_bytes_max: size(Id::SetMaxListpackValue),
+        },
+        hash: HashLimits {
+            listpack_entries_max: size(Id::HashMaxListpackEntries),
+            listpack_value_bytes_max: size(Id::HashMaxListpackValue),
+        },
+        zset: ZSetLimits {
+            listpack_entries_max: size(Id::ZsetMaxListpackEntries),
+            listpack_value_bytes_max: size(Id::ZsetMaxListpackValue),
+        },
+    }
+}
+
+/// Loads the snapshot that begins where `file` stands; with `keeps_expired` (the base of a log, whose later records may
+/// reach them) also keys whose time has come. Returns its length in bytes; the file stands anywhere.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn load_rdb(node: &Node, file: &mut File, keeps_expired: bool) -> Result<u64, String> {
+    let progress = &node.load_progress;
+    let before = progress.loaded_bytes.load(Ordering::Relaxed);
+    let start = file.stream_position().map_err(|error| error.to_string())?;
+    let reader = std::io::BufReader::with_capacity(READ_BYTES, &mut *file);
+    let verify = node.config.is_on(Id::RdbChecksum);
+    let mut scanner = Scanner::open(reader, verify).map_err(|error| error.to_string())?;
+    let builder = Builder::new(node, keeps_expired);
+    let threads = node.workers().clamp(1, BUILDERS_MAX);
+    let failure = Mutex::new(None);
+    let ended = std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(QUEUE_MAX * threads);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for _ in 0..threads {
+            let (receiver, builder, failure) = (receiver.clone(), &builder, &failure);
+            scope.spawn(move || build_all(&receiver, builder, failure));
+        }
+        drop(receiver);
+        cut(node, &mut scanner, &sender, before)
+    });
+    if let Some(error) = failure.into_inner() {
+        return Err(error);
+    }
+    ended?;
+    progress.keys.store(builder.keys.into_inner(), Ordering::Relaxed);
+    progress.expired.store(builder.expired.into_inner(), Ordering::Relaxed);
+    let bytes = scanner.position();
+    file.seek(SeekFrom::Start(start + bytes)).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+type Batch = Vec<(usize, Key)>;
+
+/// Cuts the file into batches of keys.
+fn cut(
+    node: &Node,
+    scanner: &mut Scanner<impl Read>,
+    sender: &SyncSender<Batch>,
+    before: u64,
+) -> Result<(), String> {
+    let (mut db, mut batch, mut bytes) = (0, Batch::new(), 0);
+    let delay_us = node.config.get(Id::KeyLoadDelay);
+    loop {
+        let event = scanner.next_event().map_err(|error| error.to_string())?;
+        let ended = matches!(event, None | Some(Event::End { .. }));
+        match event {
+            Some(Event::SelectDb(index)) => {
+                db = usize::try_from(index).ok().filter(|db| *db < node.databases()).ok_or_else(|| {
+                    format!(
+                        "the file has keys in database {index}, but the server has {} databases: set \"databases\" higher",
+                        node.databases()
+                    )
+                })?;
+            }
+            Some(Event::Key(key)) => {
+                bytes += key.key.len() + key.payload.len();
+                batch.push((db, key));
+                if delay_us > 0 {
+                    std::thread::sleep(std::time::Duration::from_micros(delay_us as u64));
+                }
+            }
+            Some(Event::Aux { key, value }) => note_field(&key, &value),
+            Some(Event::Function(code)) => node.libraries.lock().push(code),
+            Some(Event::ModuleAux { module }) => {
+                return Err(format!("The RDB file contains AUX module data I can't load: no matching module '{module}'"));
+            }
+            _ => {}
+        }
+        if ended || batch.len() >= BATCH_KEYS || bytes >= BATCH_BYTES {
+            bytes = 0;
+            node.load_progress.loaded_bytes.store(before + scanner.position(), Ordering::Relaxed);
+            // The threads end early when one of them has met an error.
+            if sender.send(std::mem::take(&mut batch)).is_err() || ended || node.shutdown.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn note_field(key: &[u8], value: &[u8]) {
+    let text = String::from_utf8_lossy(value);
+    match key {
+        b"redis-ver" => log::notice!("Loading RDB produced by version {text}"),
+        b"ctime" => {
+            let age = clock::unix_ms() / 1000 - text.parse().unwrap_or(0);
+            log::notice!("RDB age {} seconds", age.max(0));
+        }
+        b"used-mem" => {
+            let bytes = text.parse().unwrap_or(0.0) / f64::from(1 << 20);
+            log::notice!("RDB memory usage when created {bytes:.2} Mb");
+        }
+        _ => {}
+    }
+}
+
+fn build_all(receiver: &Mutex<Receiver<Batch>>, builder: &Builder<'_>, failure: &Mutex<Option<String>>) {
+    loop {
+        let batch = receiver.lock().recv();
+        let Ok(batch) = batch else { return };
+        for (db, key) in batch {
+            if let Err(error) = builder.build(db, key) {
+                failure.lock().get_or_insert(error);
+                // The cutter must not wait for room.
+                while receiver.lock().recv().is_ok() {}
+                return;
+            }
+        }
+        if failure.lock().is_some() {
+            while receiver.lock().recv().is_ok() {}
+            return;
+        }
+    }
+}
+
+/// Makes entries of keys.
+struct Builder<'n> {
+    node: &'n Node,
+    limits: rdb::Limits,
+    policy: Policy,
+    now_ms: i64,
+    keeps_expired: bool,
+    keys: AtomicU64,
+    expired: AtomicU64,
+}
+
+impl<'n> Builder<'n> {
+    fn new(node: &'n Node, keeps_expired: bool) -> Self {
+        Self {
+            node,
+            limits: limits(&node.config),
+            policy: Policy::of(&node.config),
+            now_ms: clock::unix_ms(),
+            keeps_expired,
+            keys: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+        }
+    }
+
+    fn build(&self, db: usize, key: Key) -> Result<(), String> {
+        if !self.keeps_expired && key.expiry_ms.is_some_and(|at| at <= self.now_ms) {
+            self.expired.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        let named = |error: String| format!("{error} (key '{}')", String::from_utf8_lossy(&key.key));
+        let value = match rdb::decode_value(key.value_type, &key.payload, &self.limits) {
+            Ok(Decoded::Value(value)) => value,
+            Ok(Decoded::Empty) => {
+                log::notice!("Skipping the empty key '{}'", String::from_utf8_lossy(&key.key));
+                return Ok(());
+            }
+            Err(error) => return Err(named(error.moved_by(key.payload_offset).to_string())),
+        };
+        let access = self.access(&key);
+        if !insert(self.node, db, &key.key, value, key.expiry_ms, access) {
+            return Err(named("the key is there already".into()));
+        }
+        self.keys.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn access(&self, key: &Key) -> u32 {
+        keyspace::restored_access(self.policy, key.idle_seconds, key.frequency)
+    }
+}
+
+/// Adds a key that nobody is told of. False if it is there.
+fn insert(node: &Node, db: usize, key: &[u8], value: Value, expiry_ms: Option<i64>, access: u32) -> bool {
+    let hash = hash_of(key);
+    let index = node.store.stripe_of(hash);
+    let mut guard = node.store.locks().lock(index, Mode::Write);
+    let Some(stripe) = guard.stripe_mut() else { return false };
+    let part = stripe.db_mut(db);
+    if part.find(hash, key).is_some() {
+        return false;
+    }
+    part.insert(hash, key, NewValue::Value(value), expiry_ms, access);
+    if let Some(at) = expiry_ms {
+        node.store.note_expiry(index, at);
+    }
+    true
+}
+
+/// Loads the snapshot at `path`. Returns whether there was one.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn load_snapshot(node: &Node, path: &Path) -> Result<bool, String> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(format!("Can't open {}: {error}", path.display())),
+    };
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
+    load_rdb(node, &mut file, false).map_err(|error| format!("Can't load {}: {error}", path.display()))?;
+    let progress = &node.load_progress;
+    log::notice!(
+        "Done loading RDB, keys loaded: {}, keys expired: {}.",
+        progress.keys.load(Ordering::Relaxed),
+        progress.expired.load(Ordering::Relaxed)
+    );
+    Ok(true)
+}
+
+/// Runs the commands of a log.
+pub struct Replay {
+    worker: Worker,
+    session: Session,
+    reply: Reply,
+}
+
+impl Replay {
+    /// Runs as the node's background worker, which must do nothing else meanwhile.
+    pub fn new(node: &Arc<Node>) -> Self {
+        let worker = Worker::new(node.workers(), node.clone());
+        let handle = ClientHandle::new(0, String::new(), String::new(), -1, true, node.workers());
+        let mut session = Session::new(Arc::new(handle), true);
+        session.replays = true;
+        Self { worker, session, reply: Reply::new(Protocol::Resp2) }
+    }
+
+    /// Runs one command.
+    ///
+    /// # Errors
+    /// There is no such command, or it has been refused: a log holds only what was accepted.
+    pub fn run(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
+        if execute::find(&self.worker.node, arguments).is_none() {
+            let name = arguments.first().map_or_else(Default::default, |name| String::from_utf8_lossy(name));
+            return Err(format!("Unknown command '{name}' reading the append only file"));
+        }
+        execute::execute(&self.worker, &mut self.session, &mut self.reply, arguments, None);
+        let _ = self.reply.output().take();
+        Ok(())
+    }
+
+    /// Forgets a transaction without EXEC.
+    pub fn discard(&mut self) {
+        self.session.queue = None;
+    }
+}
