@@ -61,6 +61,7 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
         if eviction::is_due(&node) {
             eviction_due.notify_one();
         }
+        node.saving.beat(&node);
         if clock::monotonic_us() - sampled_us >= RATES_PERIOD_US {
             sampled_us = clock::monotonic_us();
             node.rates.sample(&node);

@@ -39,6 +39,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     server::info::COMMANDS,
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
+    server::persist::COMMANDS,
     server::slowlog::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,

@@ -9,8 +9,8 @@
 
 use std::fmt;
 use std::fs;
-use std::sync::atomic::Ordering::Relaxed;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::setting::{Kind, Reason, Setting, Value, text_value};
 use super::special::os_reason;
@@ -177,7 +177,8 @@ impl Config {
         };
         let words: Vec<&[u8]> = split.iter().map(Vec::as_slice).collect();
         let mut value = row.parse(&words, &self.value(row))?;
-        if let (Kind::SavePoints, Value::Text(text), Value::Text(before)) = (&row.kind, &value, self.value(row))
+        if let (Kind::SavePoints, Value::Text(text), Value::Text(before)) =
+            (&row.kind, &value, self.value(row))
             && self.has_save.swap(true, Relaxed)
             && !text.is_empty()
             && !before.is_empty()

@@ -155,11 +155,7 @@ pub(super) const fn save_points(name: &'static str) -> Setting {
     Setting::new(name, Kind::SavePoints)
 }
 
-pub(super) const fn file_name(
-    name: &'static str,
-    default: &'static str,
-    refusal: &'static str,
-) -> Setting {
+pub(super) const fn file_name(name: &'static str, default: &'static str, refusal: &'static str) -> Setting {
     Setting::new(name, Kind::FileName { default, refusal })
 }
 

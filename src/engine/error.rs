@@ -60,6 +60,13 @@ pub mod text {
     pub const NO_AUTH: &str = "NOAUTH Authentication required.";
     /// Memory is at its limit and nothing can be evicted.
     pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// The data is being loaded.
+    pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+    /// A write while the last snapshot has failed.
+    pub const SNAPSHOT_FAILED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
+        to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors \
+        during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details \
+        about the RDB error.";
     /// A command that was queued has failed its checks.
     pub const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previous errors.";
     /// A time-out argument is not a number.

@@ -60,6 +60,10 @@ pub fn find<'a>(node: &'a Node, argv: &[&[u8]]) -> Option<(&'a Command<Handling>
 /// Runs one request from a client to its reply.
 pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: &[&[u8]], hash: Option<u64>) {
     let node = &*worker.node;
+    if node.is_closing() && !session.replays && !runs_while_closing(argv) {
+        session.deferred = true;
+        return;
+    }
     let (command, handling) = match look_up(node, argv) {
         Ok(found) => found,
         Err(_) if speaks_http(argv[0]) => return turn_away(session),
@@ -142,6 +146,9 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     if !session.authenticated && !flags.contains(flag::NO_AUTH) {
         return Err(text::NO_AUTH.into());
     }
+    if worker.node.is_loading() && !flags.contains(flag::LOADING) && !session.replays {
+        return Err(text::LOADING.into());
+    }
     if session.queue.is_some() && flags.contains(flag::NO_MULTI) {
         return Err("ERR Command not allowed inside a transaction".into());
     }
@@ -150,6 +157,13 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     }
     if !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2 {
         check_subscribed(order)?;
+    }
+    if worker.node.saving.has_failed()
+        && refused_without_log(order.command)
+        && worker.node.saving.refuses_writes(&worker.node)
+        && !session.replays
+    {
+        return Err(text::SNAPSHOT_FAILED.into());
     }
     if worker.node.journal.is_failing() && refused_without_log(order.command) && !session.replays {
         return Err(CommandError::new(worker.node.log_refusal()));
@@ -162,6 +176,11 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
         return Err(text::OUT_OF_MEMORY.into());
     }
     Ok(())
+}
+
+/// Whoever wants the server to end may say so twice.
+fn runs_while_closing(argv: &[&[u8]]) -> bool {
+    argv[0].eq_ignore_ascii_case(b"shutdown")
 }
 
 /// What Redis refuses while its log can't be written: writes, and PING so that who looks after it knows.
@@ -255,6 +274,12 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         Ok(held) => held,
         Err(error) => return refuse(worker, session, reply, Some(order.command), &error),
     };
+    // Looked at under the locks: who has seen it closing, and then had every stripe, knows that nothing is changed any more.
+    if node.is_closing() && !matches!(held, Held::Nothing) && !session.replays {
+        session.deferred = true;
+        return;
+    }
+    session.wrote |= order.command.facts.flags.contains(flag::WRITE);
     session.published = 0;
     let mut keys = Keyspace::new(node, held, session);
     if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
@@ -289,6 +314,9 @@ pub(super) fn run_for_waiter<'a>(
 ) -> Option<Ran<'a>> {
     let node = &*worker.node;
     let held = lock(node, order).ok()?;
+    if node.is_closing() {
+        return None;
+    }
     let keys = Keyspace::new(node, held, session);
     if !is_ready(&keys) {
         return None;

@@ -21,6 +21,7 @@ use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
 use crate::base::{clock, log};
 use crate::config::{Config, Id};
+use crate::persistence::aof::Replay;
 use crate::rdb::{self, Decoded, Event, Key, Scanner};
 use crate::resp::{Protocol, Reply};
 use crate::store::{Mode, NewValue};
@@ -145,7 +146,9 @@ fn cut(
             Some(Event::Aux { key, value }) => note_field(&key, &value),
             Some(Event::Function(code)) => node.libraries.lock().push(code),
             Some(Event::ModuleAux { module }) => {
-                return Err(format!("The RDB file contains AUX module data I can't load: no matching module '{module}'"));
+                return Err(format!(
+                    "The RDB file contains AUX module data I can't load: no matching module '{module}'"
+                ));
             }
             _ => {}
         }
@@ -231,7 +234,7 @@ impl<'n> Builder<'n> {
                 log::notice!("Skipping the empty key '{}'", String::from_utf8_lossy(&key.key));
                 return Ok(());
             }
-            Err(error) => return Err(named(error.moved_by(key.payload_offset).to_string())),
+            Err(error) => return Err(named(error.shifted(key.payload_offset).to_string())),
         };
         let access = self.access(&key);
         if !insert(self.node, db, &key.key, value, key.expiry_ms, access) {
@@ -285,14 +288,14 @@ pub fn load_snapshot(node: &Node, path: &Path) -> Result<bool, String> {
     Ok(true)
 }
 
-/// Runs the commands of a log.
-pub struct Replay {
+/// Plays a log to the node.
+pub struct Player {
     worker: Worker,
     session: Session,
     reply: Reply,
 }
 
-impl Replay {
+impl Player {
     /// Runs as the node's background worker, which must do nothing else meanwhile.
     pub fn new(node: &Arc<Node>) -> Self {
         let worker = Worker::new(node.workers(), node.clone());
@@ -301,12 +304,14 @@ impl Replay {
         session.replays = true;
         Self { worker, session, reply: Reply::new(Protocol::Resp2) }
     }
+}
 
-    /// Runs one command.
-    ///
-    /// # Errors
-    /// There is no such command, or it has been refused: a log holds only what was accepted.
-    pub fn run(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
+impl Replay for Player {
+    fn load_rdb(&mut self, file: &mut File) -> Result<u64, String> {
+        load_rdb(&self.worker.node, file, true)
+    }
+
+    fn run(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
         if execute::find(&self.worker.node, arguments).is_none() {
             let name = arguments.first().map_or_else(Default::default, |name| String::from_utf8_lossy(name));
             return Err(format!("Unknown command '{name}' reading the append only file"));
@@ -316,8 +321,11 @@ impl Replay {
         Ok(())
     }
 
-    /// Forgets a transaction without EXEC.
-    pub fn discard(&mut self) {
+    fn discard_transaction(&mut self) {
         self.session.queue = None;
+    }
+
+    fn progress(&mut self, bytes: u64) {
+        self.worker.node.load_progress.loaded_bytes.store(bytes, Ordering::Relaxed);
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::blocking::BlockedCall;
 use super::context::Handling;
 use super::loading::LoadProgress;
 use super::plan::Plan;
@@ -32,8 +33,21 @@ use crate::value::Value;
 const LAZY_EFFORT_MIN: usize = 64;
 const LAZY_QUEUE_MAX: usize = 4096;
 
+/// A channel whose end is taken once.
+type Slot<T> = (mpsc::UnboundedSender<T>, Mutex<Option<mpsc::UnboundedReceiver<T>>>);
+
 /// What the background thread drops: a number of values, and the values.
 type Garbage = (usize, Box<dyn Send>);
+
+/// The wish to end the server, on its way to it.
+pub struct ShutdownRequest {
+    /// Whether to make a last snapshot; by the save points if it is not said.
+    pub saves: Option<bool>,
+    /// Whether to end even if saving fails.
+    pub forces: bool,
+    /// Who is told if it does not end.
+    pub call: Arc<BlockedCall>,
+}
 
 /// A change of `bind` or `port`, on its way to the server.
 pub struct Rebind {
@@ -101,6 +115,7 @@ pub struct Node {
     pub startup_bytes: usize,
     plans: Box<[Plan]>,
     rebinds: (mpsc::Sender<Rebind>, Mutex<Option<mpsc::Receiver<Rebind>>>),
+    shutdowns: Slot<ShutdownRequest>,
     garbage: SyncSender<Garbage>,
     next_client: AtomicU64,
 }
@@ -111,6 +126,7 @@ impl Node {
         let lazy_freed = Arc::new(AtomicUsize::new(0));
         let lazy_pending = Arc::new(AtomicUsize::new(0));
         let (rebinds, waiting_rebinds) = mpsc::channel(1);
+        let (shutdowns, waiting_shutdowns) = mpsc::unbounded_channel();
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
         let journal = Arc::new(Journal::new(workers));
         let log = Log::new(journal.clone(), Fsync::from_setting(config.get(Id::AppendFsync)));
@@ -141,6 +157,7 @@ impl Node {
             replication_id: random_id(),
             startup_bytes: alloc::used_bytes(),
             rebinds: (rebinds, Mutex::new(Some(waiting_rebinds))),
+            shutdowns: (shutdowns, Mutex::new(Some(waiting_shutdowns))),
             garbage: start_freeing(lazy_freed.clone(), lazy_pending.clone()),
             next_client: AtomicU64::new(1),
             lazy_freed,
@@ -154,6 +171,12 @@ impl Node {
     #[inline]
     pub fn is_loading(&self) -> bool {
         self.loading.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last snapshot is being made, so that no command may run.
+    #[inline]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// What a write is answered with while the log can't be written.
@@ -232,6 +255,17 @@ impl Node {
         let busy = || "the server is busy".to_owned();
         self.rebinds.0.try_send(Rebind { outcome }).map_err(|_| busy())?;
         told.recv_timeout(PATIENCE).map_err(|_| busy())?
+    }
+
+    /// Asks the server to end.
+    pub fn request_shutdown(&self, request: ShutdownRequest) {
+        // It fails when the server ends already.
+        let _ = self.shutdowns.0.send(request);
+    }
+
+    /// The channel on which the server waits to be ended. The first caller gets it.
+    pub fn take_shutdowns(&self) -> Option<mpsc::UnboundedReceiver<ShutdownRequest>> {
+        self.shutdowns.1.lock().take()
     }
 
     /// Sum of a counter over all workers.

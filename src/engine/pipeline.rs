@@ -47,10 +47,13 @@ pub fn run_batch(
     let mut batch = Batch::default();
     let parsed = batch.parse(worker, session, parser, buffer);
     let done = batch.run(worker, session, buffer, reply);
+    let deferred = done < batch.ends.len() && session.waiting.is_none();
     let stop = if session.close {
         Stop::Close
     } else if session.waiting.is_some() {
         Stop::Waiting
+    } else if deferred {
+        Stop::Yield
     } else {
         match &parsed {
             Ok(Parsed::Incomplete) => Stop::Drained,
@@ -63,7 +66,7 @@ pub fn run_batch(
     };
     // What comes after a blocking command is read again when it has been served, a violation too.
     if done < batch.ends.len() || (stop == Stop::Waiting && parsed.is_err()) {
-        parser.rewind(batch.ends[done - 1].1);
+        parser.rewind(done.checked_sub(1).map_or(0, |last| batch.ends[last].1));
     }
     let keep = parser.begun().unwrap_or(parser.position());
     consume(buffer, keep);
@@ -129,6 +132,11 @@ impl Batch {
             if start < end {
                 let hash = hashes.get(index).copied().flatten();
                 run_one(worker, session, reply, &slices[start..end], hash);
+                if std::mem::take(&mut session.deferred) {
+                    // What was sent inline can't be read again: unanswered, it may be sent again.
+                    session.close |= buffer[0] != b'*';
+                    return index;
+                }
                 if !session.subscriptions.is_empty() {
                     session.take_mail(reply);
                 }

@@ -467,7 +467,7 @@ impl Saving {
         let base = files.place().temporary_base();
         self.image(node, &base, Job::Rewrite, || ())?;
         let told = |error: crate::persistence::aof::FileError| Failure::Broken(error.to_string());
-        files.finish_rewrite(base_format(node), Kept::None).map_err(told)?;
+        files.finish_rewrite(base_format(node), Kept::Nothing).map_err(told)?;
         files.delete_history().map_err(told)
     }
 
@@ -539,23 +539,18 @@ impl Saving {
         let mut state = self.state.lock();
         let bytes = files.bytes().unwrap_or_default();
         state.base_bytes = bytes;
-        state.earlier_bytes =
-            bytes.saturating_sub(node.log.stats().file_bytes.load(Ordering::Relaxed));
+        state.earlier_bytes = bytes.saturating_sub(node.log.stats().file_bytes.load(Ordering::Relaxed));
         state.files = Some(files);
     }
 
-    /// Makes the last snapshot while the caller holds the whole store, so that nothing can change after it.
-    ///
-    /// # Errors
-    /// What came in the way, logged already.
-    pub fn save_held(&self, node: &Node) -> Result<(), ()> {
+    /// Makes a snapshot here and now, after [`Saving::stop`]: the last one before the end. What came in the way is logged.
+    pub fn save_now(&self, node: &Node) -> bool {
         *self.progress.lock() = Arc::default();
         let result = self.snapshot(node, &node.config.path(Id::DbFileName));
-        result.map_err(|failure| {
-            if let Failure::Broken(reason) = failure {
-                log::warning!("{reason}");
-            }
-        })
+        if let Err(Failure::Broken(reason)) = &result {
+            log::warning!("{reason}");
+        }
+        result.is_ok()
     }
 }
 
@@ -610,11 +605,7 @@ pub fn base_format(_node: &Node) -> BaseFormat {
 
 /// An increment as the log takes it.
 pub fn target(increment: Increment) -> Target {
-    Target {
-        file: increment.file,
-        name: increment.name.to_string_lossy().into_owned(),
-        len: increment.bytes,
-    }
+    Target { file: increment.file, name: increment.name.to_string_lossy().into_owned(), len: increment.bytes }
 }
 
 /// How files are written now.
@@ -645,6 +636,7 @@ pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>) -> Format {
             ("aof-base", u8::from(is_base).to_string()),
         ],
         sizes,
+        functions: node.libraries.lock().clone(),
         key_delay_us: config.get(Id::RdbKeySaveDelay),
     }
 }

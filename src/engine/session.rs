@@ -149,6 +149,10 @@ pub struct Session {
     pub protocol: Protocol,
     /// The last command's id in the table, plus one.
     pub command: u16,
+    /// The command has not run, because the server is about to end: it is to be tried again, should that fail.
+    pub deferred: bool,
+    /// A write has run since this was last looked at.
+    pub wrote: bool,
     /// The highest record of the journal that the replies not yet sent reveal: they wait for its release.
     pub gate: u64,
     /// The record that the command that runs has written, 0 for none.
@@ -319,6 +323,8 @@ impl Session {
             no_touch: false,
             protocol: Protocol::Resp2,
             command: 0,
+            deferred: false,
+            wrote: false,
             gate: 0,
             published: 0,
             held: Vec::new(),

@@ -44,7 +44,7 @@ impl Touched {
     fn add(&mut self, effects: &Effects<'_>, changes: &[Change<'_>]) {
         self.hashes.extend(changes.iter().map(|change| change.hash));
         self.hashes.extend(effects.expired.iter().map(|(_, key)| hash_of(key)));
-        self.whole |= changes.is_empty() && effects.dirty != 0;
+        self.whole |= changes.is_empty() && effects.expired.is_empty();
     }
 
     /// Notes in the stripes that whoever reads these keys waits for record `sequence`.

@@ -147,6 +147,10 @@ pub fn unwatch_all(session: &mut Session, node: &Node) {
 pub fn exec<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     let Some(queue) = ctx.session.queue.take() else { return Err("ERR EXEC without MULTI".into()) };
     let result = if queue.aborted { Err(text::EXEC_ABORT.into()) } else { run(ctx, &queue) };
+    if ctx.session.deferred {
+        ctx.session.queue = Some(queue);
+        return Ok(());
+    }
     unwatch_all(ctx.session, ctx.node);
     result
 }
@@ -163,6 +167,10 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: OOM {reason}")));
     }
     let held = lock(node, &orders, ctx.session)?;
+    if node.is_closing() && !ctx.session.replays {
+        ctx.session.deferred = true;
+        return Ok(());
+    }
     let now_ms = clock::unix_ms();
     if is_touched(ctx.session, &held, node, now_ms) {
         // Whatever has touched them was written before now.

@@ -179,6 +179,7 @@ impl Connection {
             let stop = self.run_batches();
             self.hold().await;
             let open = self.flush();
+            self.make_way().await;
             if stop == Stop::Close {
                 self.linger().await;
                 return false;
@@ -298,6 +299,20 @@ impl Connection {
         if outcome.published != 0 {
             self.session.published = outcome.published;
             self.session.hold(start, self.reply.mark());
+        }
+    }
+
+    /// Waits while an image can't keep up with writes, and while the server is about to end.
+    async fn make_way(&mut self) {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let node = &self.worker.node;
+        if std::mem::take(&mut self.session.wrote) {
+            while node.store.is_pressed() && !self.session.handle.is_killed() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        while node.is_closing() && !self.session.handle.is_killed() {
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

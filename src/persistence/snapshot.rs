@@ -47,6 +47,8 @@ pub struct Format {
     pub access: Access,
     /// Fields about the file.
     pub fields: Vec<(&'static str, String)>,
+    /// Sources of function libraries.
+    pub functions: Vec<Vec<u8>>,
     /// Keys, and those that expire, of each database at the cut.
     pub sizes: Vec<(u64, u64)>,
     /// `rdb-key-save-delay`.
@@ -80,12 +82,29 @@ pub fn write_rdb<W: Write>(
     for (name, value) in &format.fields {
         rdb::write_aux(&mut out, name.as_bytes(), value.as_bytes(), &format.options)?;
     }
+    for code in &format.functions {
+        rdb::write_function(&mut out, code, &format.options)?;
+    }
     let mut walk =
         Walk { out, step: Vec::new(), later: Vec::new(), db: None, announced: Vec::new(), format, progress };
     walk.all(store, image)?;
     let mut out = walk.out;
     rdb::write_end(&mut out)?;
     out.finish()?.into_inner().map_err(io::IntoInnerError::into_error)
+}
+
+/// Writes the RDB file of no data.
+///
+/// # Errors
+/// Those of writing.
+pub fn write_empty(out: &mut dyn Write, format: &Format) -> io::Result<()> {
+    let mut out = Checksummed::new(out, format.checksum);
+    rdb::write_header(&mut out, format.options.version)?;
+    for (name, value) in &format.fields {
+        rdb::write_aux(&mut out, name.as_bytes(), value.as_bytes(), &format.options)?;
+    }
+    rdb::write_end(&mut out)?;
+    out.finish()?.flush()
 }
 
 struct Walk<'a, W: Write> {

@@ -23,6 +23,8 @@ pub struct Listening {
     workers: Arc<Workers>,
     tcp: Acceptors,
     unix: Acceptors,
+    /// Where clients come from.
+    kinds: [(&'static str, bool); 2],
 }
 
 /// Acceptors that stop together.
@@ -45,20 +47,28 @@ impl Listening {
     /// Begins to accept.
     pub fn start(node: &Arc<Node>, workers: &Arc<Workers>, bound: Bound) -> Self {
         let acceptors = || Acceptors { stop: node.shutdown.child_token(), tasks: JoinSet::new() };
-        let mut listening =
-            Self { node: node.clone(), workers: workers.clone(), tcp: acceptors(), unix: acceptors() };
+        let mut listening = Self {
+            node: node.clone(),
+            workers: workers.clone(),
+            tcp: acceptors(),
+            unix: acceptors(),
+            kinds: [("tcp", false), ("unix", false)],
+        };
         let (has_tcp, has_unix) = (!bound.tcp.is_empty(), bound.unix.is_some());
         listening.accept_tcp(bound.tcp);
         if let Some(listener) = bound.unix {
             let stop = listening.unix.stop.clone();
             listening.unix.tasks.spawn(Acceptor::new(node.clone(), workers.clone(), listener, stop).run());
         }
-        for (kind, is_there) in [("tcp", has_tcp), ("unix", has_unix)] {
-            if is_there {
-                log::notice!("Ready to accept connections {kind}");
-            }
-        }
+        listening.kinds = [("tcp", has_tcp), ("unix", has_unix)];
         listening
+    }
+
+    /// Logs, in the words that tools wait for, that commands are answered now.
+    pub fn announce(&self) {
+        for (kind, _) in self.kinds.iter().filter(|(_, is_there)| *is_there) {
+            log::notice!("Ready to accept connections {kind}");
+        }
     }
 
     /// Listens on the addresses and the port of this moment's settings instead of those before. The old sockets go first, as

@@ -1,10 +1,13 @@
 //! Layer 7: the composition root. Builds the node, starts workers and listeners, and stops them again.
 
 pub mod cli;
+mod data;
+mod ending;
 pub mod http;
 pub mod listening;
 pub mod observation;
 pub mod startup;
+pub mod tools;
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -71,6 +74,17 @@ async fn supervise(node: &Arc<Node>, bound: Bound) -> Result<(), String> {
     let workers = Arc::new(workers);
     let mut listening = Listening::start(node, &workers, bound);
     observation::start(node);
+    let loaded = tokio::select! {
+        loaded = data::load(node) => loaded,
+        name = signals.next() => {
+            log::warning!("Received {name} while loading the data, exiting now.");
+            std::process::exit(0)
+        }
+    };
+    if !loaded {
+        return Err("The server exits, so that nothing on the disk is overwritten.".into());
+    }
+    listening.announce();
     let background = background::start(node);
     wait_for_end(node, &mut signals, &mut listening).await;
     tokio::select! {
@@ -83,12 +97,27 @@ async fn supervise(node: &Arc<Node>, bound: Bound) -> Result<(), String> {
 }
 
 /// Serves changes of `bind` and `port` until the server shall stop.
-async fn wait_for_end(node: &Node, signals: &mut Signals, listening: &mut Listening) {
-    let Some(mut rebinds) = node.take_rebinds() else { return };
+async fn wait_for_end(node: &Arc<Node>, signals: &mut Signals, listening: &mut Listening) {
+    let (Some(mut rebinds), Some(mut requests)) = (node.take_rebinds(), node.take_shutdowns()) else {
+        return;
+    };
     loop {
         tokio::select! {
-            name = signals.next() => return log::warning!("Received {name} scheduling shutdown..."),
-            () = node.shutdown.cancelled() => return log::warning!("User requested shutdown..."),
+            name = signals.next() => {
+                log::warning!("Received {name} scheduling shutdown...");
+                if ending::prepare(node, signals, None, false).await {
+                    return;
+                }
+                log::warning!("{name} received but errors trying to shut down the server, check the logs for more information");
+            }
+            Some(request) = requests.recv() => {
+                log::warning!("User requested shutdown...");
+                if ending::prepare(node, signals, request.saves, request.forces).await {
+                    return;
+                }
+                request.call.answer(|reply| reply.error("ERR Errors trying to SHUTDOWN. Check logs."));
+            }
+            () = node.shutdown.cancelled() => return,
             Some(rebind) = rebinds.recv() => {
                 let outcome = listening.rebind().await;
                 // Who asked may have lost patience.

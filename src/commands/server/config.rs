@@ -3,6 +3,7 @@
 use crate::base::{alloc, descriptors, log};
 use crate::config::{Changes, Config, Id, SetError};
 use crate::engine::{Args, Call, CommandError, CommandResult, Context, Handling, Row, evict, keyless, text};
+use crate::persistence::aof::Fsync;
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
@@ -75,6 +76,10 @@ fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
             Id::LogLevel => log::set_level(config.get(id) as u8),
             Id::MaxMemory => make_room(ctx),
             Id::MaxClients => allow_clients(config)?,
+            Id::AppendFsync => ctx.node.log.set_policy(Fsync::from_setting(config.get(id))),
+            Id::AofTimestampEnabled => ctx.node.log.set_stamps(config.is_on(id)),
+            // Begins at once, and is made good by the beat if something else runs now.
+            Id::AppendOnly => ctx.node.saving.kick(&ctx.worker.node),
             _ => {}
         }
     }

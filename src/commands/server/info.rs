@@ -348,33 +348,80 @@ fn fragmentation(page: &mut Page<'_>, used: usize, resident: usize) {
     page.field("mem_fragmentation_bytes", waste);
 }
 
-/// Nothing is saved yet, but how much would be lost is known.
 fn persistence(page: &mut Page<'_>) {
+    use crate::engine::saving::Job;
     let node = page.node;
-    page.zeros(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
-    page.field("current_fork_perc", "0.00");
-    page.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
-    page.field("rdb_changes_since_last_save", node.sum(|stats| stats.dirty.get()));
-    page.field("rdb_bgsave_in_progress", 0);
-    page.field("rdb_last_save_time", node.started_us / 1_000_000);
-    page.field("rdb_last_bgsave_status", "ok");
-    page.field("rdb_last_bgsave_time_sec", -1);
-    page.field("rdb_current_bgsave_time_sec", -1);
-    page.zeros(&[
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-        "aof_enabled",
-        "aof_rewrite_in_progress",
-        "aof_rewrite_scheduled",
-    ]);
-    page.field("aof_last_rewrite_time_sec", -1);
-    page.field("aof_current_rewrite_time_sec", -1);
-    page.field("aof_last_bgrewrite_status", "ok");
-    page.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
-    page.field("aof_last_write_status", "ok");
-    page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    let now_ms = clock::unix_ms();
+    let word = |ok: bool| if ok { "ok" } else { "err" };
+    page.field("loading", u8::from(node.is_loading()));
+    page.zeros(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
+    let (keys, total) = node.saving.progress();
+    let running = node.saving.look(|state| state.running);
+    let is_saving = matches!(running, Some((Job::Snapshot, _)));
+    let is_rewriting = matches!(running, Some((Job::Rewrite | Job::SwitchOn, _)));
+    let (keys, total) = if is_saving || is_rewriting { (keys, total) } else { (0, 0) };
+    page.field("current_fork_perc", format_args!("{:.2}", 100.0 * keys as f64 / total.max(1) as f64));
+    page.field("current_save_keys_processed", keys);
+    page.field("current_save_keys_total", total);
+    page.field("rdb_changes_since_last_save", node.saving.unsaved(node));
+    let since = |wanted: bool| match running {
+        Some((_, since_ms)) if wanted => (now_ms - since_ms) / 1000,
+        _ => -1,
+    };
+    node.saving.look(|state| {
+        page.field("rdb_bgsave_in_progress", u8::from(is_saving));
+        page.field("rdb_last_save_time", state.saved_seconds);
+        page.field("rdb_last_bgsave_status", word(state.snapshots.ok));
+        page.field("rdb_last_bgsave_time_sec", state.snapshots.seconds);
+        page.field("rdb_current_bgsave_time_sec", since(is_saving));
+        page.field("rdb_saves", state.snapshots.count);
+        page.zeros(&["rdb_last_cow_size"]);
+        let loaded = &node.load_progress;
+        page.field("rdb_last_load_keys_expired", loaded.expired.load(Relaxed));
+        page.field("rdb_last_load_keys_loaded", loaded.keys.load(Relaxed));
+        page.field("aof_enabled", u8::from(node.config.is_on(Id::AppendOnly)));
+        page.field("aof_rewrite_in_progress", u8::from(is_rewriting));
+        page.field("aof_rewrite_scheduled", u8::from(state.rewrite_wanted && !is_rewriting));
+        page.field("aof_last_rewrite_time_sec", state.rewrites.seconds);
+        page.field("aof_current_rewrite_time_sec", since(is_rewriting));
+        page.field("aof_last_bgrewrite_status", word(state.rewrites.ok));
+        page.field("aof_rewrites", state.rewrites.count);
+        page.field("aof_rewrites_consecutive_failures", state.rewrites.failures);
+        page.field("aof_last_write_status", word(!node.journal.is_failing()));
+        page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+        if state.files.is_some() {
+            let stats = node.log.stats();
+            page.field("aof_current_size", node.saving.log_bytes(node, state));
+            page.field("aof_base_size", state.base_bytes);
+            page.field("aof_pending_rewrite", u8::from(state.rewrite_wanted));
+            page.field("aof_buffer_length", stats.buffered_bytes.load(Relaxed));
+            page.field("aof_pending_bio_fsync", u8::from(node.log.is_syncing()));
+            page.field("aof_delayed_fsync", stats.delayed_fsyncs.load(Relaxed));
+        }
+    });
+    if node.is_loading() {
+        loading(page);
+    }
+}
+
+fn loading(page: &mut Page<'_>) {
+    let progress = &page.node.load_progress;
+    let (started_ms, total, loaded) = (
+        progress.started_ms.load(Relaxed),
+        progress.total_bytes.load(Relaxed),
+        progress.loaded_bytes.load(Relaxed),
+    );
+    let elapsed = (clock::unix_ms() as u64).saturating_sub(started_ms) / 1000;
+    let left = match loaded {
+        0 => 1,
+        _ => (elapsed as f64 * total.saturating_sub(loaded) as f64 / loaded as f64) as u64,
+    };
+    page.field("loading_start_time", started_ms / 1000);
+    page.field("loading_total_bytes", total);
+    page.zeros(&["loading_rdb_used_mem"]);
+    page.field("loading_loaded_bytes", loaded);
+    page.field("loading_loaded_perc", format_args!("{:.2}", 100.0 * loaded as f64 / total.max(1) as f64));
+    page.field("loading_eta_seconds", left);
 }
 
 fn stats(page: &mut Page<'_>) {

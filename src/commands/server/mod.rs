@@ -7,12 +7,16 @@ pub(super) mod flush;
 pub mod info;
 pub(super) mod lolwut;
 pub(super) mod memory;
+pub mod persist;
 mod process;
 pub(super) mod slowlog;
 
-use crate::base::{clock, log};
+use crate::base::clock;
 use crate::commands::command_docs;
-use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyless, text, walking};
+use crate::engine::node::ShutdownRequest;
+use crate::engine::{
+    Args, BlockRequest, CommandError, CommandResult, Context, Handling, Row, keyless, text, walking,
+};
 
 /// The release of Redis whose behavior this server has.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -21,7 +25,6 @@ pub const REDIS_VERSION: &str = "7.2.4";
 pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("DBSIZE", walking(db_size)),
     Row::new("TIME", keyless(time)),
-    Row::new("LASTSAVE", keyless(last_save)),
     Row::new("ROLE", keyless(role)),
     Row::new("SHUTDOWN", keyless(shutdown)),
     Row::new("COMMAND", keyless(command)),
@@ -49,12 +52,6 @@ fn time<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     ctx.reply.array(2);
     ctx.reply.bulk_integer(now_us / 1_000_000);
     ctx.reply.bulk_integer(now_us % 1_000_000);
-    Ok(())
-}
-
-/// LASTSAVE: as long as nothing is saved, the time of the start.
-fn last_save<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
-    ctx.reply.integer(ctx.node.started_us / 1_000_000);
     Ok(())
 }
 
@@ -101,18 +98,17 @@ impl ShutdownOptions {
     }
 }
 
-/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. There is nothing that a shutdown has to wait for, so none can be aborted.
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. There are no replicas to wait for, so there is nothing to abort.
 fn shutdown<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let options = ShutdownOptions::parse(args)?;
     if options.aborts {
         return Err("ERR No shutdown in progress.".into());
     }
-    if options.saves && !options.forces {
-        log::warning!("SHUTDOWN SAVE refused: this version keeps data in memory only");
-        return Err("ERR Errors trying to SHUTDOWN. Check logs.".into());
-    }
-    ctx.node.shutdown.cancel();
-    ctx.session.close = true;
+    let node = ctx.worker.node.clone();
+    let saves = if options.saves { Some(true) } else { options.skips_saving.then_some(false) };
+    ctx.block(BlockRequest::for_answer(move |call| {
+        node.request_shutdown(ShutdownRequest { saves, forces: options.forces, call });
+    }));
     Ok(())
 }
 

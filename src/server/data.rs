@@ -1,0 +1,90 @@
+//! The data at the start: loaded from the log or the snapshot while clients are told so, then the log is opened.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::base::{clock, log};
+use crate::config::Id;
+use crate::engine::{Node, loading, saving};
+use crate::persistence::aof::{AofFiles, load_parts};
+use crate::persistence::snapshot;
+
+/// Loads what there is. False when the server must not start; why is in the log.
+pub async fn load(node: &Arc<Node>) -> bool {
+    let (sender, done) = tokio::sync::oneshot::channel();
+    node.loading.store(true, Ordering::Relaxed);
+    node.load_progress.started_ms.store(clock::unix_ms() as u64, Ordering::Relaxed);
+    let loader = node.clone();
+    let work = move || drop(sender.send(load_all(&loader)));
+    if let Err(error) = std::thread::Builder::new().name("loader".into()).spawn(work) {
+        log::warning!("Can't load the data: no thread: {error}");
+        return false;
+    }
+    let outcome = done.await.unwrap_or_else(|_| Err("The thread that loads has panicked".into()));
+    node.loading.store(false, Ordering::Relaxed);
+    if let Err(reason) = &outcome {
+        log::warning!("{reason}");
+    }
+    outcome.is_ok()
+}
+
+fn load_all(node: &Arc<Node>) -> Result<(), String> {
+    let started_us = clock::monotonic_us();
+    let seconds = || (clock::monotonic_us() - started_us) as f64 / 1e6;
+    if !node.config.is_on(Id::AppendOnly) {
+        if loading::load_snapshot(node, &node.config.path(Id::DbFileName))? {
+            log::notice!("DB loaded from disk: {:.3} seconds", seconds());
+        }
+        node.saving.count_as_saved(node);
+        return Ok(());
+    }
+    let told = |error: crate::persistence::aof::FileError| {
+        let mut events = error.events();
+        let last = events.pop().unwrap_or_default();
+        events.iter().for_each(|event| log::warning!("{event}"));
+        last
+    };
+    let mut files = AofFiles::open(saving::aof_dir(node)).map_err(told)?;
+    files.upgrade().map_err(told)?;
+    let parts = files.parts().map_err(told)?;
+    let bytes = parts.iter().map(|part| part.bytes).sum();
+    node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
+    if parts.is_empty() {
+        warn_of_snapshot(node);
+    } else {
+        let mut player = loading::Player::new(node);
+        load_parts(&parts, node.config.is_on(Id::AofLoadTruncated), &mut player)
+            .map_err(|_| "The append only file could not be loaded".to_owned())?;
+        log::notice!("DB loaded from append only file: {:.3} seconds", seconds());
+    }
+    open_log(node, files)
+}
+
+/// As in Redis the log alone counts when there is to be one. Who switches it on in the configuration instead of at run time
+/// would wonder where the data is.
+fn warn_of_snapshot(node: &Node) {
+    let path = node.config.path(Id::DbFileName);
+    if path.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+        log::warning!(
+            "There is a snapshot {} but no append only file: the server starts empty, as Redis does, and the snapshot will be \
+             overwritten by the next one. To keep its data, stop now without saving, start with \"appendonly no\", and then say \
+             CONFIG SET appendonly yes",
+            path.display()
+        );
+    }
+}
+
+/// Opens the last increment, or makes the first one.
+fn open_log(node: &Node, mut files: AofFiles) -> Result<(), String> {
+    let format = saving::format(node, saving::Job::Rewrite, Vec::new());
+    let increment = files
+        .start(saving::base_format(node), |out| snapshot::write_empty(out, &format))
+        .map_err(|error| error.to_string())?;
+    node.log.set_stamps(node.config.is_on(Id::AofTimestampEnabled));
+    node.log.open(saving::target(increment)).map_err(|error| format!("Can't open the log: {error}"))?;
+    // Nobody runs commands yet.
+    node.journal.switch(true);
+    node.saving.opened(node, files);
+    node.saving.count_as_saved(node);
+    Ok(())
+}

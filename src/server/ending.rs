@@ -1,0 +1,65 @@
+//! The end of the server: nothing runs any more, what there is goes to the disk, then connections are closed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Signals;
+use crate::base::log;
+use crate::config::Id;
+use crate::engine::Node;
+use crate::store::Mode;
+
+/// Brings everything to the disk. False when that failed and the server goes on. A second signal ends it at once.
+pub async fn prepare(node: &Arc<Node>, signals: &mut Signals, saves: Option<bool>, forces: bool) -> bool {
+    let (sender, done) = tokio::sync::oneshot::channel();
+    let saver = node.clone();
+    let work = move || {
+        // Nobody waits for it when the server has ended meanwhile.
+        let _ = sender.send(persist(&saver, saves, forces));
+    };
+    if let Err(error) = std::thread::Builder::new().name("ending".into()).spawn(work) {
+        log::warning!("Can't shut down: no thread: {error}");
+        return false;
+    }
+    tokio::select! {
+        outcome = done => outcome.unwrap_or(false),
+        never = super::insist(signals) => match never {},
+    }
+}
+
+fn persist(node: &Node, saves: Option<bool>, forces: bool) -> bool {
+    node.saving.stop();
+    node.closing.store(true, Ordering::SeqCst);
+    // Whoever has begun ends; whoever begins sees that the server closes.
+    drop(node.store.locks().lock_all(Mode::Write));
+    let ready = (write_log(node) || forces) && (save(node, saves) || forces);
+    if !ready {
+        node.closing.store(false, Ordering::SeqCst);
+        node.saving.resume();
+    }
+    ready
+}
+
+fn write_log(node: &Node) -> bool {
+    if !node.log.is_open() {
+        return true;
+    }
+    log::notice!("Calling fsync() on the AOF file.");
+    let outcome = node.log.flush();
+    if let Err(error) = &outcome {
+        log::warning!("Error trying to bring the AOF to the disk: {error}");
+    }
+    outcome.is_ok()
+}
+
+fn save(node: &Node, saves: Option<bool>) -> bool {
+    if !saves.unwrap_or_else(|| !node.config.text(Id::Save).is_empty()) {
+        return true;
+    }
+    log::notice!("Saving the final RDB snapshot before exiting.");
+    let saved = node.saving.save_now(node);
+    if !saved {
+        log::warning!("Error trying to save the DB, can't exit.");
+    }
+    saved
+}
