@@ -456,3 +456,6 @@ fn advice(kind: ErrorKind) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,15 @@ pub enum PartKind {
 }
 
 impl PartKind {
+    /// As the log calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::History => "history",
+            Self::Increment => "incr",
+        }
+    }
+
     fn letter(self) -> char {
         match self {
             Self::Base => 'b',
@@ -308,6 +317,7 @@ fn name(file: &OsStr, seq: i64, role: &str, extension: &str) -> OsString {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::mutation::with_damage;
     use super::*;
 
     /// Written by redis-server 7.2.4 with `aof-disable-auto-gc yes`, after four rewrites.
@@ -411,6 +421,28 @@ file appendonly.aof.4.incr.aof seq 4 type i
         assert_eq!(error.to_string(), "line 3: Found duplicate base file information: file b seq 2 type b");
         let events = error.events();
         assert_eq!(events[1..3], ["Reading the manifest file, at line 3\n", ">>> 'file b seq 2 type b'\n"]);
+    }
+
+    #[test]
+    fn damaged_manifests_are_read_or_refused() {
+        let words = [
+            b"\"".as_slice(),
+            b"\\x",
+            b"seq",
+            b"type i",
+            b"99999999999999999999",
+            b"-1",
+            b"../",
+            b"\n",
+            b"#",
+        ];
+        with_damage(&[WITH_HISTORY, WITH_QUOTES].concat().into_bytes()[..], &words, |bytes| {
+            if let Ok(manifest) = Manifest::parse(bytes)
+                && !manifest.is_empty()
+            {
+                assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest));
+            }
+        });
     }
 
     fn any_name() -> impl Strategy<Value = OsString> {

@@ -4,11 +4,17 @@
 //! - [`manifest`]: the text that names the parts.
 //! - [`files`]: the folder, and the steps that change it such that a crash between any two loses nothing.
 //! - `log`: the last increment being written.
+//! - [`read`]: commands out of a file. [`load`]: all parts, in order, to whoever runs the commands.
 
 pub mod files;
+pub mod load;
 mod log;
 pub mod manifest;
+#[cfg(test)]
+mod mutation;
+pub mod read;
 
 pub use files::{AofDir, AofFiles, FileError, Increment, Kept, PartFile};
+pub use load::{LoadFailed, Replay, load_parts};
 pub use log::{Fsync, Log, LogStats, Target};
 pub use manifest::{BaseFormat, Manifest, ManifestError, Part, PartKind};
