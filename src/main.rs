@@ -8,9 +8,10 @@ use tartan::config::{Config, Sources};
 use tartan::server::{self, cli, cli::Invocation};
 
 fn main() -> ExitCode {
-    match cli::parse(env::args_os().skip(1), env::vars_os()) {
+    match cli::parse(env::args_os(), env::vars_os()) {
         Invocation::Help => exit_code(&cli::help().print_help()),
         Invocation::Version => exit_code(&writeln!(io::stdout(), "{}", cli::version())),
+        Invocation::Use(tool, arguments) => tool.run(&arguments),
         Invocation::Run(sources) => start(&sources),
     }
 }

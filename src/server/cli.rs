@@ -1,7 +1,8 @@
-//! The command line: `tartan [config-file] [--name value ...]`, `tartan --help`, `tartan --version`.
+//! The command line: `tartan [config-file] [--name value ...]`, `tartan --help`, `tartan --version`, `tartan check-aof` and
+//! `tartan check-rdb`.
 //!
-//! As in redis-server, only the first argument can ask for help or the version, and everything else is settings: whatever
-//! follows belongs to `config`, which knows the names. `clap` builds the help text.
+//! As in redis-server, only the first argument can ask for help, the version or a tool, and everything else is settings:
+//! whatever follows belongs to `config`, which knows the names. `clap` builds the help text.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command};
 
+use super::tools::Tool;
 use crate::config::Sources;
 
 /// The version of Redis whose behavior is kept.
@@ -21,6 +23,8 @@ pub enum Invocation {
     Help,
     /// To know what it is.
     Version,
+    /// To use a tool, with these arguments.
+    Use(Tool, Vec<OsString>),
     /// To run a server.
     Run(Sources),
 }
@@ -48,14 +52,23 @@ Examples:
   tartan                                             port 6379, no limits
   tartan --port 7000 --maxmemory 2gb --maxmemory-policy allkeys-lru
   tartan /etc/tartan.conf --loglevel verbose         a file, and something else for once
-  TARTAN_REQUIREPASS=secret tartan                   keeps the password out of the process list";
+  TARTAN_REQUIREPASS=secret tartan                   keeps the password out of the process list
+  tartan check-aof [--fix] FILE                      checks an append-only file or its manifest
+  tartan check-rdb FILE                              checks an RDB file";
 
-/// Reads the arguments (without the program's name) and the environment.
+/// Reads the arguments, the program's name among them, and the environment.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Invocation {
-    let mut arguments: Vec<Vec<u8>> = arguments.into_iter().map(OsString::into_vec).collect();
+    let mut arguments = arguments.into_iter();
+    if let Some(tool) = arguments.next().and_then(|program| Tool::of_program(&program)) {
+        return Invocation::Use(tool, arguments.collect());
+    }
+    let mut arguments: Vec<Vec<u8>> = arguments.map(OsString::into_vec).collect();
+    if let Some(tool) = arguments.first().and_then(|first| Tool::of_argument(first)) {
+        return Invocation::Use(tool, arguments.into_iter().skip(1).map(OsString::from_vec).collect());
+    }
     let file = match arguments.first().map(Vec::as_slice) {
         Some(b"-h" | b"--help") => return Invocation::Help,
         Some(b"-v" | b"--version") => return Invocation::Version,
@@ -102,7 +115,8 @@ mod tests {
     use crate::config::SETTINGS;
 
     fn invocation(arguments: &[&str]) -> Invocation {
-        parse(arguments.iter().map(OsString::from), [("TARTAN_HZ".into(), "3".into())])
+        let program = std::iter::once(OsString::from("/usr/bin/tartan"));
+        parse(program.chain(arguments.iter().map(OsString::from)), [("TARTAN_HZ".into(), "3".into())])
     }
 
     #[test]
@@ -122,6 +136,10 @@ mod tests {
         assert!(matches!(invocation(&["-h", "x"]), Invocation::Help));
         assert!(matches!(invocation(&["--version"]), Invocation::Version));
         assert!(matches!(invocation(&["-v"]), Invocation::Version));
+        let Invocation::Use(tool, rest) = invocation(&["check-aof", "--fix", "f"]) else { panic!("no tool") };
+        assert_eq!((tool, rest), (Tool::CheckAof, vec!["--fix".into(), "f".into()]));
+        let renamed = parse(["redis-check-rdb".into(), "f".into()], []);
+        assert!(matches!(renamed, Invocation::Use(Tool::CheckRdb, rest) if rest == ["f"]));
     }
 
     #[test]

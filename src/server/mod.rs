@@ -5,6 +5,7 @@ pub mod http;
 pub mod listening;
 pub mod observation;
 pub mod startup;
+pub mod tools;
 
 use std::convert::Infallible;
 use std::process::ExitCode;
