@@ -1,6 +1,7 @@
 //! Black-box tests: they start the server as its users do and speak to it over sockets.
 //!
 //! - `architecture`: the layers of `src/` import only lower ones.
+//! - `check`: the tools that check files, against Redis's.
 //! - `commands`: directed cases of single families.
 //! - `concurrency`: invariants under 32 connections, and histories checked for linearizability.
 //! - `journal`: the journal replayed gives the same data.
@@ -14,6 +15,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests outside the process measure its time")]
 
 mod architecture;
+mod check;
 mod commands;
 mod concurrency;
 mod journal;

@@ -130,7 +130,8 @@ impl AofDir {
         name
     }
 
-    fn create_folder(&self) -> Result<(), FileError> {
+    /// Creates the folder unless it is there: before a rewrite while the log is off, all other steps do so themselves.
+    pub fn create_folder(&self) -> Result<(), FileError> {
         match fs::create_dir(&self.folder) {
             Ok(()) => sync_folder(&self.data),
             Err(error) if error.kind() == ErrorKind::AlreadyExists && self.folder.is_dir() => Ok(()),

@@ -41,6 +41,9 @@ const TYPE_NAMES: [&str; 26] = [
     "hash-listpack-expiring",
 ];
 
+/// The step of reading a value, as redis-check-rdb calls it.
+const VALUE: &str = "read-object-value";
+
 /// What has been met so far.
 #[derive(Default)]
 struct Counts {
@@ -75,7 +78,9 @@ pub(super) fn check_open_rdb(
     let mut counts = Counts::default();
     let result = scan(file, bytes, &mut counts, console);
     if let Err((error, key)) = &result {
-        tell_error(error, key.as_ref(), console);
+        // A key whose value is not whole counts.
+        counts.keys += u64::from(key.is_none() && step(error) == VALUE);
+        tell_error(error, key.as_deref(), console);
     }
     if let Ok(length) = result {
         console.say(format_args!("[offset {length}] \\o/ RDB looks OK! \\o/"));
@@ -92,7 +97,7 @@ fn scan(
     bytes: u64,
     counts: &mut Counts,
     console: &mut Console<'_>,
-) -> Result<u64, (rdb::Error, Option<Key>)> {
+) -> Result<u64, (rdb::Error, Option<Box<Key>>)> {
     let mut scanner = Scanner::open(file, true).map_err(|error| (error, None))?;
     while let Some(event) = scanner.next_event().map_err(|error| (error, None))? {
         let offset = scanner.position();
@@ -122,10 +127,10 @@ fn scan(
     Ok(scanner.position())
 }
 
-fn count_key(key: Key, counts: &mut Counts) -> Result<(), (rdb::Error, Option<Key>)> {
+fn count_key(key: Key, counts: &mut Counts) -> Result<(), (rdb::Error, Option<Box<Key>>)> {
     counts.keys += 1;
     if let Err(error) = decode_value(key.value_type, &key.payload, &limits()) {
-        return Err((error.shifted(key.payload_offset), Some(key)));
+        return Err((error.shifted(key.payload_offset), Some(Box::new(key))));
     }
     counts.expires += u64::from(key.expiry_ms.is_some());
     let has_expired = key.expiry_ms.is_some_and(|expiry_ms| expiry_ms < clock::unix_us() / 1000);
@@ -150,7 +155,7 @@ fn tell_error(error: &rdb::Error, key: Option<&Key>, console: &mut Console<'_>) 
         Fault::Io(error) => reason(error),
         Fault::Malformed | Fault::Unsupported => error.what.to_string(),
     };
-    let doing = if key.is_some() { "read-object-value" } else { step(error) };
+    let doing = if key.is_some() { VALUE } else { step(error) };
     console.say(format_args!("--- RDB ERROR DETECTED ---"));
     console.say(format_args!("[offset {}] {text}", error.offset));
     console.say(format_args!("[additional info] While doing: {doing}"));
@@ -174,6 +179,6 @@ fn step(error: &rdb::Error) -> &'static str {
         (_, "a module's auxiliary data") => "read-module-aux",
         (_, "a function library") => "read-functions",
         // Whole values are passed over before they are decoded.
-        _ => "read-object-value",
+        _ => VALUE,
     }
 }

@@ -131,14 +131,10 @@ fn switching_on_names_the_increment_together_with_its_base() {
 fn a_rewrite_while_the_log_is_off_leaves_a_base_alone() {
     let data = Data::new("off");
     let mut files = data.open();
-    rewrite_in_new_folder(&mut files);
+    files.place().create_folder().unwrap();
+    rewrite(&mut files, "base", Kept::Nothing).unwrap();
     assert_eq!(data.manifest(), "file appendonly.aof.1.base.rdb seq 1 type b\n");
     assert_eq!(start(&mut files).name, "appendonly.aof.1.incr.aof");
-}
-
-fn rewrite_in_new_folder(files: &mut AofFiles) {
-    fs::create_dir(files.place().folder()).unwrap();
-    rewrite(files, "base", Kept::Nothing).unwrap();
 }
 
 #[test]
