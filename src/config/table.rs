@@ -174,6 +174,12 @@ settings! {
     /// Entries of a stream node; 0: no limit.
     StreamNodeMaxEntries = number("stream-node-max-entries", 0, LONG_MAX, 100).live();
 
+    // The RDB format.
+    /// Compress strings in RDB files and in what DUMP replies.
+    RdbCompression = boolean("rdbcompression", true).live();
+    /// Accepted for Redis's sake; what RESTORE and files bring is always checked in full.
+    SanitizeDumpPayload = choice("sanitize-dump-payload", &["no", "yes", "clients"], 0).live();
+
     // Persistence: this version has none, and says so instead of accepting what it would not do.
     /// Only `""`. Redis's default has save points.
     Save = save_points("save").live();

@@ -308,6 +308,11 @@ impl<'a> Keyspace<'a> {
         self.insert_with(key, self.hash(key), entry.into_value(), expiry_ms, access);
     }
 
+    /// Gives a key, which must not be there, a value from elsewhere, with the access bits that [`Touch::restored`] makes.
+    pub fn insert_restored(&mut self, key: &'a [u8], value: Value, expiry_ms: Option<i64>, access: u32) {
+        self.insert_with(key, self.hash(key), value, expiry_ms, access);
+    }
+
     fn insert_with(&mut self, key: &'a [u8], hash: u64, value: Value, expiry_ms: Option<i64>, access: u32) {
         self.part_mut(hash).insert(hash, key, NewValue::Value(value), expiry_ms, access);
         if let Some(at) = expiry_ms {
@@ -491,6 +496,16 @@ impl Touch {
             Self::No => {}
             Self::Lru(clock) => entry.set_access(clock),
             Self::Lfu(factor, decay) => entry.set_access(lfu_access(entry.access(), factor, decay)),
+        }
+    }
+
+    /// The bits of an entry that was made elsewhere and comes with what was known about its use. What the policy doesn't go
+    /// by is forgotten.
+    pub fn restored(self, idle_seconds: Option<u64>, frequency: Option<u8>) -> u32 {
+        match (self, idle_seconds, frequency) {
+            (Self::Lfu(..), _, Some(frequency)) => lfu_minutes() << 8 | u32::from(frequency),
+            (Self::Lru(clock), Some(idle), _) => clock.wrapping_sub(idle.min(0xff_ffff) as u32) & 0xff_ffff,
+            _ => self.fresh(),
         }
     }
 
