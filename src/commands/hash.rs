@@ -2,8 +2,8 @@
 
 use super::item::ReplyItem;
 use crate::base::extended::Extended;
-use crate::config::{Id, keyspace_events as event};
-use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyed, text};
+use crate::config::keyspace_events as event;
+use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyed, limits, text};
 use crate::resp::Reply;
 use crate::value::Hash;
 use crate::value::compact::listpack::Item;
@@ -36,10 +36,7 @@ pub static COMMANDS: &[Row<Handling>] = &[
 ];
 
 fn limits(ctx: &Context<'_, '_>) -> HashLimits {
-    HashLimits {
-        listpack_entries_max: ctx.node.config.get(Id::HashMaxListpackEntries) as usize,
-        listpack_value_bytes_max: ctx.node.config.get(Id::HashMaxListpackValue) as usize,
-    }
+    limits::hash(&ctx.node.config)
 }
 
 /// Sets the pairs of HSET and HMSET; returns how many fields are new.

@@ -1,7 +1,9 @@
 //! Lists. The commands that wait are in [`super::blocking_list`].
 
-use crate::config::{Id, keyspace_events as event};
-use crate::engine::{Args, CommandError, CommandResult, Context, Editor, Handling, Node, Row, keyed, text};
+use crate::config::keyspace_events as event;
+use crate::engine::{
+    Args, CommandError, CommandResult, Context, Editor, Handling, Node, Row, keyed, limits, text,
+};
 use crate::resp::Reply;
 use crate::value::List;
 use crate::value::list::{End, ListLimits, Search};
@@ -29,7 +31,7 @@ pub static COMMANDS: &[Row<Handling>] = &[
 
 /// The limits of the listpack encoding, as configured.
 pub(super) fn limits(node: &Node) -> ListLimits {
-    ListLimits { max_listpack_size: node.config.get(Id::ListMaxListpackSize) as i32 }
+    limits::list(&node.config)
 }
 
 /// LPUSH key element [element ...]

@@ -6,7 +6,9 @@ use super::scan::{self, Page, ScanOptions};
 use super::set_algebra::{difference, intersection, intersection_set, union};
 use crate::base::number;
 use crate::config::{Id, keyspace_events as event};
-use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Keyspace, Row, keyed, text};
+use crate::engine::{
+    Args, CommandError, CommandResult, Context, Handling, Keyspace, Row, keyed, limits, text,
+};
 use crate::store::NewValue;
 use crate::value::compact::listpack::Listpack;
 use crate::value::set::{SetLimits, View};
@@ -39,11 +41,7 @@ pub static COMMANDS: &[Row<Handling>] = &[
 ];
 
 fn limits(ctx: &Context<'_, '_>) -> SetLimits {
-    SetLimits {
-        intset_entries_max: ctx.node.config.get(Id::SetMaxIntsetEntries) as usize,
-        listpack_entries_max: ctx.node.config.get(Id::SetMaxListpackEntries) as usize,
-        listpack_value_bytes_max: ctx.node.config.get(Id::SetMaxListpackValue) as usize,
-    }
+    limits::set(&ctx.node.config)
 }
 
 /// SADD key member [member ...]

@@ -308,6 +308,11 @@ impl<'a> Keyspace<'a> {
         self.insert_with(key, self.hash(key), entry.into_value(), expiry_ms, access);
     }
 
+    /// Gives a key, which must not be there, a value from elsewhere, with the access bits that [`Touch::restored`] makes.
+    pub fn insert_restored(&mut self, key: &'a [u8], value: Value, expiry_ms: Option<i64>, access: u32) {
+        self.insert_with(key, self.hash(key), value, expiry_ms, access);
+    }
+
     fn insert_with(&mut self, key: &'a [u8], hash: u64, value: Value, expiry_ms: Option<i64>, access: u32) {
         self.part_mut(hash).insert(hash, key, NewValue::Value(value), expiry_ms, access);
         if let Some(at) = expiry_ms {
@@ -494,6 +499,16 @@ impl Touch {
         }
     }
 
+    /// The bits of an entry that was made elsewhere and comes with what was known about its use. What the policy doesn't go
+    /// by is forgotten.
+    pub fn restored(self, idle_seconds: Option<u64>, frequency: Option<u8>) -> u32 {
+        match (self, idle_seconds, frequency) {
+            (Self::Lfu(..), _, Some(frequency)) => lfu_minutes() << 8 | u32::from(frequency),
+            (Self::Lru(clock), Some(idle), _) => clock.wrapping_sub(idle.min(0xff_ffff) as u32) & 0xff_ffff,
+            _ => self.fresh(),
+        }
+    }
+
     /// The bits of a new entry.
     fn fresh(self) -> u32 {
         match self {
@@ -512,15 +527,6 @@ fn lfu_minutes() -> u32 {
 /// Seconds since the access that these LRU bits tell of.
 pub fn idle_seconds(access: u32) -> u32 {
     clock::lru_seconds().wrapping_sub(access) & 0xff_ffff
-}
-
-/// The access bits of a key that comes with an idle time or an access counter, as far as the policy goes by that.
-pub fn restored_access(policy: Policy, idle_seconds: Option<u64>, frequency: Option<u8>) -> u32 {
-    if policy.is_lfu() {
-        return lfu_minutes() << 8 | frequency.map_or(LFU_START, u32::from);
-    }
-    let idle = idle_seconds.unwrap_or(0).min(0xff_ffff) as u32;
-    clock::lru_seconds().wrapping_sub(idle) & 0xff_ffff
 }
 
 /// The counter of LFU bits after `decay_minutes` each took one away.

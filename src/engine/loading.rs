@@ -12,24 +12,20 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::evict::Policy;
 use super::execute;
-use super::keyspace;
+use super::keyspace::Touch;
+use super::limits;
 use super::node::Node;
 use super::session::{ClientHandle, Session};
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
 use crate::base::{clock, log};
-use crate::config::{Config, Id};
+use crate::config::Id;
 use crate::persistence::aof::Replay;
 use crate::rdb::{self, Decoded, Event, Key, Scanner};
 use crate::resp::{Protocol, Reply};
 use crate::store::{Mode, NewValue};
 use crate::value::Value;
-use crate::value::hash::HashLimits;
-use crate::value::list::ListLimits;
-use crate::value::set::SetLimits;
-use crate::value::zset::ZSetLimits;
 
 /// Keys and bytes handed to a building thread at once.
 const BATCH_KEYS: usize = 256;
@@ -54,27 +50,6 @@ pub struct LoadProgress {
     pub keys: AtomicU64,
     /// See `keys`.
     pub expired: AtomicU64,
-}
-
-/// The limits of compact forms in force.
-pub fn limits(config: &Config) -> rdb::Limits {
-    let size = |id| config.get(id) as usize;
-    rdb::Limits {
-        list: ListLimits { max_listpack_size: config.get(Id::ListMaxListpackSize) as i32 },
-        set: SetLimits {
-            intset_entries_max: size(Id::SetMaxIntsetEntries),
-            listpack_entries_max: size(Id::SetMaxListpackEntries),
-            listpack_value_bytes_max: size(Id::SetMaxListpackValue),
-        },
-        hash: HashLimits {
-            listpack_entries_max: size(Id::HashMaxListpackEntries),
-            listpack_value_bytes_max: size(Id::HashMaxListpackValue),
-        },
-        zset: ZSetLimits {
-            listpack_entries_max: size(Id::ZsetMaxListpackEntries),
-            listpack_value_bytes_max: size(Id::ZsetMaxListpackValue),
-        },
-    }
 }
 
 /// Loads the snapshot that begins where `file` stands; with `keeps_expired` (the base of a log, whose later records may
@@ -202,7 +177,7 @@ fn build_all(receiver: &Mutex<Receiver<Batch>>, builder: &Builder<'_>, failure: 
 struct Builder<'n> {
     node: &'n Node,
     limits: rdb::Limits,
-    policy: Policy,
+    touch: Touch,
     now_ms: i64,
     keeps_expired: bool,
     keys: AtomicU64,
@@ -213,8 +188,8 @@ impl<'n> Builder<'n> {
     fn new(node: &'n Node, keeps_expired: bool) -> Self {
         Self {
             node,
-            limits: limits(&node.config),
-            policy: Policy::of(&node.config),
+            limits: limits::all(&node.config),
+            touch: Touch::of(&node.config),
             now_ms: clock::unix_ms(),
             keeps_expired,
             keys: AtomicU64::new(0),
@@ -245,7 +220,7 @@ impl<'n> Builder<'n> {
     }
 
     fn access(&self, key: &Key) -> u32 {
-        keyspace::restored_access(self.policy, key.idle_seconds, key.frequency)
+        self.touch.restored(key.idle_seconds, key.frequency)
     }
 }
 

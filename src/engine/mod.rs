@@ -11,6 +11,7 @@ pub mod execute;
 pub mod facts;
 pub mod keys;
 pub mod keyspace;
+pub mod limits;
 pub mod loading;
 pub mod node;
 pub mod pipeline;

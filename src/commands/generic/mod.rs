@@ -1,6 +1,7 @@
-//! Keys of any type: being there, going, and what they are. Times to live, new names, walks, inner properties and waiting for
-//! replicas have files of their own.
+//! Keys of any type: being there, going, and what they are. Times to live, new names, walks, inner properties, serialized
+//! values and waiting for replicas have files of their own.
 
+mod dump;
 mod expire;
 mod keys;
 pub(super) mod object;
@@ -39,6 +40,8 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("OBJECT|IDLETIME", keyed(object::idletime)),
     Row::new("OBJECT|REFCOUNT", keyed(object::refcount)),
     Row::new("OBJECT|HELP", keyless(object::help)),
+    Row::new("DUMP", keyed(dump::dump)),
+    Row::new("RESTORE", keyed(dump::restore)),
     Row::new("WAIT", keyless(wait::wait)),
     Row::new("WAITAOF", keyless(wait::waitaof)),
 ];

@@ -10,8 +10,8 @@ use super::item::ReplyItem;
 use super::sample;
 use super::scan::{self, Page, ScanOptions};
 use crate::base::number;
-use crate::config::{Id, keyspace_events as event};
-use crate::engine::{Args, CommandError, CommandResult, Context, Editor, Handling, Row, keyed, text};
+use crate::config::keyspace_events as event;
+use crate::engine::{Args, CommandError, CommandResult, Context, Editor, Handling, Row, keyed, limits, text};
 use crate::resp::Reply;
 use crate::store::NewValue;
 use crate::value::compact::listpack::Item;
@@ -65,11 +65,7 @@ const OUT_OF_RANGE: &str = "ERR value is out of range";
 
 /// The settings that decide about the small form.
 fn limits(ctx: &Context<'_, '_>) -> ZSetLimits {
-    let config = &ctx.node.config;
-    ZSetLimits {
-        listpack_entries_max: config.get_unsigned(Id::ZsetMaxListpackEntries) as usize,
-        listpack_value_bytes_max: config.get_unsigned(Id::ZsetMaxListpackValue) as usize,
-    }
+    limits::zset(&ctx.node.config)
 }
 
 /// Writes members, each followed by its score if asked for: in RESP3 both as a pair, in RESP2 all in one row.

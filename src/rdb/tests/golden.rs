@@ -259,7 +259,7 @@ fn payloads_are_checked_before_their_value() {
     }
     let with_version = |content: &[u8], version: u16| {
         let mut payload = [content, &version.to_le_bytes()].concat();
-        let checksum = crate::rdb::checksum::checksum(&payload);
+        let checksum = checksum::checksum(&payload);
         payload.extend_from_slice(&checksum.to_le_bytes());
         payload
     };

@@ -59,7 +59,7 @@ fn ziplist_of_texts(elements: &[&str]) -> Vec<u8> {
 /// `bytes` as a string of the format.
 fn string(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    crate::rdb::encode::write_length(&mut out, bytes.len() as u64).unwrap();
+    encode::write_length(&mut out, bytes.len() as u64).unwrap();
     out.extend_from_slice(bytes);
     out
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod connection_buffers;
+mod dump;
 mod hash;
 mod list;
 mod pubsub;

@@ -161,11 +161,13 @@ impl Client {
 }
 
 /// A command as an array of bulk strings.
-pub fn encode<T: AsRef<str>>(arguments: &[T]) -> Vec<u8> {
+pub fn encode<T: AsRef<[u8]>>(arguments: &[T]) -> Vec<u8> {
     let mut data = format!("*{}\r\n", arguments.len()).into_bytes();
     for argument in arguments {
         let argument = argument.as_ref();
-        data.extend_from_slice(format!("${}\r\n{argument}\r\n", argument.len()).as_bytes());
+        data.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        data.extend_from_slice(argument);
+        data.extend_from_slice(b"\r\n");
     }
     data
 }

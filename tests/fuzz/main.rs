@@ -1,0 +1,69 @@
+//! Fuzzing of what parses bytes from outside: valid inputs changed at random, and noise. An input is refused, or gives a value
+//! that can be worked with; it never panics, hangs, or takes memory that it did not pay for.
+//!
+//! Each target runs for `TARTAN_FUZZ_SECONDS` (default 2). `TARTAN_FUZZ_SEED` repeats a run. A failure prints the seed and the
+//! input in hexadecimal. The address space is limited to `SPACE_BYTES` beyond what the process has at its start, so that an
+//! allocation out of proportion ends it.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation of a test is a panic")]
+#![allow(clippy::print_stdout, reason = "seeds belong into the log of a test")]
+#![allow(clippy::disallowed_methods, reason = "tests outside the process measure its time")]
+
+mod mutate;
+mod rdb;
+
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+const SPACE_BYTES: u64 = 1 << 30;
+/// Longest that one input may take; generous, since machines are shared.
+const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Runs `check` with inputs from `make` until the time is over.
+fn fuzz(name: &str, make: impl Fn(&mut fastrand::Rng) -> Vec<u8>, check: impl Fn(&[u8]) -> bool) {
+    limit_memory();
+    let seconds = setting("TARTAN_FUZZ_SECONDS").unwrap_or(2);
+    let seed = setting("TARTAN_FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("{name}: seed {seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let (start, mut inputs, mut accepted) = (Instant::now(), 0_u64, 0_u64);
+    while start.elapsed() < Duration::from_secs(seconds) {
+        let input = make(&mut rng);
+        let began = Instant::now();
+        match catch_unwind(AssertUnwindSafe(|| check(&input))) {
+            Ok(is_accepted) => accepted += u64::from(is_accepted),
+            Err(_) => panic!("{name}: seed {seed}, input {}", hex_of(&input)),
+        }
+        assert!(began.elapsed() < INPUT_TIME_MAX, "{name}: seed {seed}, slow input {}", hex_of(&input));
+        inputs += 1;
+    }
+    println!("{name}: {inputs} inputs, {accepted} accepted");
+    assert!(accepted > 0 && accepted < inputs, "{name}: {accepted} of {inputs} inputs accepted");
+}
+
+/// Once for all targets.
+fn limit_memory() {
+    static LIMIT: std::sync::Once = std::sync::Once::new();
+    LIMIT.call_once(|| {
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
+        let limit = pages * 4096 + SPACE_BYTES;
+        rlimit::setrlimit(rlimit::Resource::AS, limit, limit).unwrap();
+    });
+}
+
+fn setting(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
