@@ -23,13 +23,15 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "oracle"))
 
+import cut  # noqa: E402
 import disk  # noqa: E402
+import full_disk  # noqa: E402
 import kill  # noqa: E402
 from node import Failure  # noqa: E402
-from server import tartan_command  # noqa: E402
+from server import is_tartan, tartan_command  # noqa: E402
 
 ROUNDS_PER_LIFE = 10
-SHORT_ROUNDS = {"kill": 10, "power": 6, "cut": 10}
+SHORT_ROUNDS = {"kill": 10, "power": 6, "cut": 6}
 
 
 def parse_arguments():
@@ -73,7 +75,7 @@ class Run:
         started = time.monotonic()
         try:
             note = body(base, f"{self.seed}/{name}")
-        except (Failure, OSError, EOFError) as failure:
+        except Exception as failure:  # noqa: BLE001: a test that breaks off has failed
             self.failed += 1
             print(f"FAILED {name} (seed {self.seed}; files in {base}):\n{_text(failure)}", flush=True)
             return
@@ -128,7 +130,21 @@ def test_power(run):
     lives(run, "power", [mode for mode in run.options.modes if mode != "no"], run.shim)
 
 
-TESTS = {"kill": test_kill, "power": test_power}
+def test_cut(run):
+    for mode in run.options.modes:
+        run.case(f"cut {mode}", lambda base, seed, m=mode: cut.run(run.command, base, m, seed, run.rounds("cut")))
+
+
+def test_disk(run):
+    """Redis ends itself when a write fails with `always`."""
+    for mode in run.options.modes:
+        if mode != "always" or is_tartan(run.command):
+            run.case(f"full disk {mode}", lambda base, _, m=mode: full_disk.append_only_file(run.command, base, run.shim, m))
+    run.case("full disk BGSAVE", lambda base, _: full_disk.snapshot(run.command, base, run.shim))
+    run.case("stalled fsync", lambda base, _: full_disk.stalled_fsync(run.command, base, run.shim))
+
+
+TESTS = {"kill": test_kill, "power": test_power, "disk": test_disk, "cut": test_cut}
 
 
 def main():
