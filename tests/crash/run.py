@@ -6,7 +6,8 @@
     tests/crash/run.py kill --modes always --scenarios rotation --rounds 50 --seed 77
     tests/crash/run.py --list                           the tests
 
-TARTAN_BIN names the server under test (default target/release/tartan; redis-server passes as well). A failing life keeps
+TARTAN_BIN names the server under test (default target/release/tartan; redis-server passes as well), ORACLE_BIN the
+redis-server and VALKEY_BIN the Valkey that files are exchanged with (without it: none). A failing life keeps
 its directory and prints its seed. A seed repeats the commands and the choices, not the moments: repeat it a few times.
 """
 
@@ -23,12 +24,13 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "oracle"))
 
+import both_ways  # noqa: E402
 import cut  # noqa: E402
 import disk  # noqa: E402
 import full_disk  # noqa: E402
 import kill  # noqa: E402
 from node import Failure  # noqa: E402
-from server import is_tartan, tartan_command  # noqa: E402
+from server import is_tartan, oracle_command, tartan_command  # noqa: E402
 
 ROUNDS_PER_LIFE = 10
 SHORT_ROUNDS = {"kill": 10, "power": 6, "cut": 6}
@@ -144,7 +146,15 @@ def test_disk(run):
     run.case("stalled fsync", lambda base, _: full_disk.stalled_fsync(run.command, base, run.shim))
 
 
-TESTS = {"kill": test_kill, "power": test_power, "disk": test_disk, "cut": test_cut}
+def test_ways(run):
+    """Valkey takes part where VALKEY_BIN names it."""
+    commands = [("tested", run.command), ("redis", oracle_command())]
+    if os.environ.get("VALKEY_BIN"):
+        commands.append(("valkey", os.environ["VALKEY_BIN"]))
+    both_ways.run(run, commands)
+
+
+TESTS = {"kill": test_kill, "power": test_power, "disk": test_disk, "cut": test_cut, "ways": test_ways}
 
 
 def main():
