@@ -33,6 +33,8 @@ from node import Failure  # noqa: E402
 from server import is_tartan, oracle_command, tartan_command  # noqa: E402
 
 ROUNDS_PER_LIFE = 10
+# Without an AOF: what is there when the server is told to end goes into the dump.
+SAVE_AT_EXIT = [("appendonly", "no"), ("save", "3600 1")]
 SHORT_ROUNDS = {"kill": 10, "power": 6, "cut": 6}
 
 
@@ -103,13 +105,16 @@ def lives(run, test, modes, shim):
         left, number = run.rounds(test), 0
         while left > 0:
             count = min(left, ROUNDS_PER_LIFE)
-            run.case(f"{test} {mode} {number}", lambda base, seed, m=mode, c=count: _life(run, base, m, seed, shim, c))
+
+            def body(base, seed, mode=mode, count=count):
+                return _live(kill.Life(run.command, base, mode, seed, shim), run.options.scenarios, count)
+
+            run.case(f"{test} {mode} {number}", body)
             left, number = left - count, number + 1
 
 
-def _life(run, base, mode, seed, shim, rounds):
-    life = kill.Life(run.command, base, mode, seed, shim)
-    scenarios = list(run.options.scenarios)
+def _live(life, scenarios, rounds):
+    scenarios = list(scenarios)
     life.rng.shuffle(scenarios)
     try:
         life.begin()
@@ -125,6 +130,8 @@ def _life(run, base, mode, seed, shim, rounds):
 
 def test_kill(run):
     lives(run, "kill", run.options.modes, None)
+    if "stop" in run.options.scenarios:
+        run.case("kill rdb", lambda base, seed: _live(kill.Life(run.command, base, "no", seed, None, SAVE_AT_EXIT), ["stop"], 3))
 
 
 def test_power(run):
