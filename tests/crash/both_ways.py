@@ -1,9 +1,9 @@
 """Files both ways: what one server writes, another loads, with equal values and an equal DEBUG DIGEST.
 
-Writers and readers are the server under test, redis-server (7.0 or whatever is on PATH) and Valkey, where it was asked for.
-Each writes a data set of every type and encoding, expiries, databases and a function library among them, as an RDB file, as
-an AOF with an RDB base and as an AOF of commands alone. A reader is asked for every file that its version can read: an RDB
-file whose version is at most its own. Redis 7.0 reads RDB 10, Redis 7.2 and Tartan 11 (Tartan reads up to 12 and Valkey's 80).
+Writers and readers are the server under test, redis-server (7.0 or whatever is on PATH) and Valkey, where asked for. Each
+writes a data set of every type and encoding, expiries, databases and a function library among them, as an RDB file, as an
+AOF with an RDB base and as an AOF of commands alone. A reader is asked for every file that its version can read: an RDB
+file whose version is at most its own (READS).
 """
 
 import random
@@ -77,7 +77,9 @@ def _strings(rng):
 def _lists(rng):
     sizes = {"one": 1, "short": 20, "long": 3000, "longer": 20_000}
     for name, count in sizes.items():
-        elements = [rng.choice((at, -at, f"element-{at}", "y" * rng.randrange(80), _bytes(rng, 12))) for at in range(count)]
+        elements = [
+            rng.choice((at, -at, f"element-{at}", "y" * rng.randrange(80), _bytes(rng, 12))) for at in range(count)
+        ]
         for first in range(0, count, 1000):
             yield ["RPUSH", f"list:{name}", *elements[first : first + 1000]]
     yield ["RPUSH", "list:huge-elements", "small", "z" * 9000, _bytes(rng, 70_000), "q" * 200_000, "small"]
@@ -95,13 +97,34 @@ def _sets(rng):
 
 
 def _sorted_sets(rng):
-    scores = ["0", "-0", "1", "-1", "0.1", "3.141592653589793", "1e300", "-1e-300", "inf", "-inf", "12345678901234567", "0.30000000000000004"]
+    scores = [
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "0.1",
+        "3.141592653589793",
+        "1e300",
+        "-1e-300",
+        "inf",
+        "-inf",
+        "12345678901234567",
+        "0.30000000000000004",
+    ]
     yield ["ZADD", "zset:scores", *(part for at, score in enumerate(scores) for part in (score, f"m{at}"))]
     yield ["ZADD", "zset:integers", *(part for at in range(100) for part in (at, at))]
-    yield ["ZADD", "zset:large", *(part for at in range(4000) for part in (repr(rng.uniform(-1e6, 1e6)), f"member-{at}"))]
+    yield [
+        "ZADD",
+        "zset:large",
+        *(part for at in range(4000) for part in (repr(rng.uniform(-1e6, 1e6)), f"member-{at}")),
+    ]
     # Without -0: Redis keeps its sign in a skiplist, and loses it when it loads its own AOF by way of a listpack.
     del scores[1]
-    yield ["ZADD", "zset:large-scores", *(part for at in range(300) for part in (scores[at % len(scores)], f"member-{at}"))]
+    yield [
+        "ZADD",
+        "zset:large-scores",
+        *(part for at in range(300) for part in (scores[at % len(scores)], f"member-{at}")),
+    ]
     yield ["ZADD", "zset:long-member", 1, "v" * 65]
     yield ["GEOADD", "geo", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania"]
 
@@ -225,8 +248,14 @@ def _stream(connection, key):
         group = _fields(group)
         name = group[b"name"]
         pending = connection.call("XPENDING", key, name, "-", "+", 1000)
-        found[name] = (group[b"last-delivered-id"], group[b"entries-read"], [(row[0], row[1], row[3]) for row in pending])
-        found[name, "consumers"] = sorted(_fields(row)[b"name"] for row in connection.call("XINFO", "CONSUMERS", key, name))
+        found[name] = (
+            group[b"last-delivered-id"],
+            group[b"entries-read"],
+            [(row[0], row[1], row[3]) for row in pending],
+        )
+        found[name, "consumers"] = sorted(
+            _fields(row)[b"name"] for row in connection.call("XINFO", "CONSUMERS", key, name)
+        )
     return found
 
 
@@ -259,7 +288,10 @@ def run(run_, commands):
     for writer in kinds:
         for form in FORMS:
             written = []
-            run_.case(f"{writer.name} writes {form}", lambda *_, w=writer, f=form: written.extend(write(w, base, f, run_.seed)))
+            run_.case(
+                f"{writer.name} writes {form}",
+                lambda *_, w=writer, f=form: written.extend(write(w, base, f, run_.seed)),
+            )
             if not written:
                 continue
             data, state = written

@@ -41,7 +41,7 @@ class Worker(threading.Thread):
                 self.turn()
         except OSError:
             pass
-        except Exception as failure:  # noqa: BLE001: whatever it is, the round fails with it
+        except Exception as failure:  # whatever it is, the round fails with it
             self.failure = failure
         finally:
             self.connection.close()
@@ -58,7 +58,12 @@ class Writer(Worker):
         self.sent = batch.stop
         commands = []
         for n in batch:
-            commands += [[b"MULTI"], [b"INCR", self.prefix + b":count"], [b"RPUSH", self.prefix + b":list", b"%d" % n], [b"EXEC"]]
+            commands += [
+                [b"MULTI"],
+                [b"INCR", self.prefix + b":count"],
+                [b"RPUSH", self.prefix + b":list", b"%d" % n],
+                [b"EXEC"],
+            ]
         self.connection.send(b"".join(map(encode, commands)))
         for _ in batch:
             replies = [self.connection.read() for _ in range(4)]
@@ -215,9 +220,13 @@ class Cut:
         if not new and (old or not windows) and writer.answered > first:
             raise Failure(f"{name}:list holds nothing new; {first} to {writer.answered} were answered")
         if new and (new != list(range(new[0], new[-1] + 1)) or not writer.answered <= new[-1] + 1 <= writer.sent):
-            raise Failure(f"{name}:list has a gap, or not its end ({writer.answered} to {writer.sent}): {_disorder(new)}, {new[-1]}")
+            raise Failure(
+                f"{name}:list has a gap, or not its end ({writer.answered} to {writer.sent}): {_disorder(new)}, {new[-1]}"
+            )
         if old and (old != before or new and new[0] != first):
-            raise Failure(f"{name}:list holds {len(old)} of {len(before)} elements from before the round, then {new[:1]}")
+            raise Failure(
+                f"{name}:list holds {len(old)} of {len(before)} elements from before the round, then {new[:1]}"
+            )
         # Where the last FLUSHALL that happened fell; at the earliest, before the round.
         start = old[0] if old else new[0] if new else None
         done = [low for low, high in windows if high is not None]
@@ -226,7 +235,9 @@ class Cut:
         whole = old == before and (not new or new[0] == first)
         reach = new[0] if new else writer.answered
         if not whole and not any(high is None or reach <= high for low, high in windows if not new or low <= reach):
-            raise Failure(f"{name}:list begins with {start}, {len(old)} of {len(before)} old ones; FLUSHALL only within {windows}")
+            raise Failure(
+                f"{name}:list begins with {start}, {len(old)} of {len(before)} old ones; FLUSHALL only within {windows}"
+            )
 
     def _flushed(self, flushes, at, start):
         """May one of the FLUSHALLs have come right before unit `start`, or with none left behind it, later?"""
@@ -273,10 +284,14 @@ class Cut:
             return
         start, end = held[0], held[-1] + 1
         if held != list(range(start, end)) or not grower.made_answered <= end <= grower.made:
-            raise Failure(f"made keys have a gap, or not their end ({grower.made_answered} to {grower.made}): {_disorder(held)}, {end}")
+            raise Failure(
+                f"made keys have a gap, or not their end ({grower.made_answered} to {grower.made}): {_disorder(held)}, {end}"
+            )
         done = [w.low[-1] for w in flushes if w.high]
         if start < max([grower.unmade_answered, *done[-1:]]):
-            raise Failure(f"made keys begin at {start}; deleted up to {grower.unmade_answered}, FLUSHALL after {done[-1:]}")
+            raise Failure(
+                f"made keys begin at {start}; deleted up to {grower.unmade_answered}, FLUSHALL after {done[-1:]}"
+            )
         if start > grower.unmade and not self._flushed(flushes, -1, start):
             raise Failure(f"made keys begin at {start}; deleted only up to {grower.unmade}")
         self.grown = (start, end)
@@ -304,8 +319,12 @@ def run(command, base, mode, seed, rounds):
         for _ in range(rounds):
             cut.round()
     except Failure as failure:
-        raise Failure(f"{failure}\nafter {cut.rewrites} rewrites; the server's log:\n{cut.node.log_tail()}") from failure
+        raise Failure(
+            f"{failure}\nafter {cut.rewrites} rewrites; the server's log:\n{cut.node.log_tail()}"
+        ) from failure
     finally:
         cut.node.kill()
     without = "" if cut.functions else "; no FUNCTION here"
-    return f"{rounds} restarts, {cut.rewrites} rewrites, {cut.units} units, {cut.operations} FLUSHALL or SWAPDB{without}"
+    return (
+        f"{rounds} restarts, {cut.rewrites} rewrites, {cut.units} units, {cut.operations} FLUSHALL or SWAPDB{without}"
+    )

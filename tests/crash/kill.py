@@ -31,7 +31,9 @@ class Life:
     def __init__(self, command, base, mode, seed, shim=None, settings=()):
         self.disk = Disk(shim, base) if shim else None
         self.mode, self.rng = mode, random.Random(seed)
-        self.node = Node(command, base, [("appendfsync", mode), *settings], self.disk.environment if self.disk else None)
+        self.node = Node(
+            command, base, [("appendfsync", mode), *settings], self.disk.environment if self.disk else None
+        )
         self.sources = workload.sources(WRITERS, seed)
         self.verifier = verify.Verifier([source.name for source in self.sources])
         self.units = 0
@@ -84,7 +86,9 @@ class Life:
         if held != BALLAST:
             raise Failure(f"{held} of {BALLAST} keys that nobody touched are left")
         numbers = self.rng.sample(range(BALLAST), 200)
-        for n, value in zip(numbers, accept(_call(connection, [b"MGET", *(b"ballast:%d" % n for n in numbers)]), "MGET")):
+        for n, value in zip(
+            numbers, accept(_call(connection, [b"MGET", *(b"ballast:%d" % n for n in numbers)]), "MGET")
+        ):
             if value != b"%032d-%064d" % (n, n):
                 raise Failure(f"ballast:{n} holds {value!r}")
 
@@ -110,7 +114,9 @@ class Life:
     def _reach_bgsave(self):
         self._slow_down_saving()
         accept(self.node.call("BGSAVE"), "BGSAVE")
-        wait_for("BGSAVE to start", lambda: self.node.info()["rdb_bgsave_in_progress"] == "1" or self._saves_quickly(), 5)
+        wait_for(
+            "BGSAVE to start", lambda: self.node.info()["rdb_bgsave_in_progress"] == "1" or self._saves_quickly(), 5
+        )
         time.sleep(self.rng.uniform(0, 0.25))
 
     def _reach_rewrite(self):

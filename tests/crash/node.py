@@ -101,9 +101,9 @@ class Node:
         self.process.terminate()
         try:
             code = self.process.wait(READY_SECONDS)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:
             self.kill()
-            raise Failure(f"SIGTERM did not end the server within {READY_SECONDS} s")
+            raise Failure(f"SIGTERM did not end the server within {READY_SECONDS} s") from late
         self.kill()
         if code != 0:
             raise Failure(f"exit code {code} after SIGTERM; the log:\n{self.log_tail()}")

@@ -79,7 +79,7 @@ class Run:
         started = time.monotonic()
         try:
             note = body(base, f"{self.seed}/{name}")
-        except Exception as failure:  # noqa: BLE001: a test that breaks off has failed
+        except Exception as failure:  # a test that breaks off has failed
             self.failed += 1
             print(f"FAILED {name} (seed {self.seed}; files in {base}):\n{_text(failure)}", flush=True)
             return
@@ -131,7 +131,10 @@ def _live(life, scenarios, rounds):
 def test_kill(run):
     lives(run, "kill", run.options.modes, None)
     if "stop" in run.options.scenarios:
-        run.case("kill rdb", lambda base, seed: _live(kill.Life(run.command, base, "no", seed, None, SAVE_AT_EXIT), ["stop"], 3))
+        run.case(
+            "kill rdb",
+            lambda base, seed: _live(kill.Life(run.command, base, "no", seed, None, SAVE_AT_EXIT), ["stop"], 3),
+        )
 
 
 def test_power(run):
@@ -148,7 +151,9 @@ def test_disk(run):
     """Redis ends itself when a write fails with `always`."""
     for mode in run.options.modes:
         if mode != "always" or is_tartan(run.command):
-            run.case(f"full disk {mode}", lambda base, _, m=mode: full_disk.append_only_file(run.command, base, run.shim, m))
+            run.case(
+                f"full disk {mode}", lambda base, _, m=mode: full_disk.append_only_file(run.command, base, run.shim, m)
+            )
     run.case("full disk BGSAVE", lambda base, _: full_disk.snapshot(run.command, base, run.shim))
     run.case("stalled fsync", lambda base, _: full_disk.stalled_fsync(run.command, base, run.shim))
 

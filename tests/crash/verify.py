@@ -95,7 +95,7 @@ def _apply(model, unit, died):
         for command, reply in zip(unit.commands, unit.replies()):
             model.apply(command, reply, window)
     except Mismatch as mismatch:
-        raise Failure(f"while it ran, before the restart: {mismatch}")
+        raise Failure(f"while it ran, before the restart: {mismatch}") from mismatch
 
 
 def _differing(expected, held):
@@ -104,7 +104,8 @@ def _differing(expected, held):
 
 def _describe(differing, expected, held):
     return "\n".join(
-        f"  {key.decode()}\n    expected {expected.get(key)!r}\n    holds    {held.get(key)!r}" for key in sorted(differing)[:4]
+        f"  {key.decode()}\n    expected {expected.get(key)!r}\n    holds    {held.get(key)!r}"
+        for key in sorted(differing)[:4]
     )
 
 
@@ -113,7 +114,9 @@ def _check_causes(prefixes):
     lost = min((p.units[p.high].answered for p in prefixes.values() if _answered(p)), default=None)
     for name, prefix in prefixes.items():
         if lost is not None and prefix.low and prefix.units[prefix.low - 1].sent > lost:
-            raise Failure(f"unit {prefix.low - 1} of {name.decode()} survived, though sent after the answer to a lost one")
+            raise Failure(
+                f"unit {prefix.low - 1} of {name.decode()} survived, though sent after the answer to a lost one"
+            )
 
 
 def _answered(prefix):
@@ -170,7 +173,9 @@ class SharedState:
         for name, may, must in self._elements(kind):
             got = added.pop(name, [])
             if got != may[: len(got)] or len(got) < must:
-                raise Failure(f"{what}: {must} to {len(may)} elements of {name.decode()} expected; {_first_difference(may, got)}")
+                raise Failure(
+                    f"{what}: {must} to {len(may)} elements of {name.decode()} expected; {_first_difference(may, got)}"
+                )
         if added:
             raise Failure(f"{what}: elements of nobody: {added}")
 
@@ -184,7 +189,9 @@ class SharedState:
         }
         for key, whole in parts.items():
             if not whole:
-                raise Failure(f"half a transaction: {key.decode()} is {str(self.held.get(key))[-200:]}, the log ends in {log[-2:]}")
+                raise Failure(
+                    f"half a transaction: {key.decode()} is {str(self.held.get(key))[-200:]}, the log ends in {log[-2:]}"
+                )
 
     def _check_counter(self):
         before = int(self.before.get(SHARED_COUNTER, 0))
@@ -223,7 +230,9 @@ class SharedState:
         if order:
             raise Failure(f"shared:queue: elements of nobody: {order}")
         if len(missing) > unknown:
-            raise Failure(f"shared:queue: {len(missing)} elements are gone, {unknown} pops were not answered: {sorted(missing)[:5]}")
+            raise Failure(
+                f"shared:queue: {len(missing)} elements are gone, {unknown} pops were not answered: {sorted(missing)[:5]}"
+            )
 
 
 def _by_writer(elements):

@@ -71,7 +71,12 @@ class Commands:
         kind = self.rng.choice(("log", "from", "move", "queue", "pop", "counter", "tx"))
         element = self.fresh()
         if kind == "tx":
-            commands = [[b"SET", TX_LAST, element], [b"RPUSH", TX_LOG, element], [b"INCR", TX_COUNT], [b"HSET", TX_SET, element, b"1"]]
+            commands = [
+                [b"SET", TX_LAST, element],
+                [b"RPUSH", TX_LOG, element],
+                [b"INCR", TX_COUNT],
+                [b"HSET", TX_SET, element, b"1"],
+            ]
             return Unit("tx", commands, ("tx", element))
         command = {
             "log": [b"RPUSH", SHARED_LOG, element], "from": [b"LPUSH", SHARED_FROM, element],
