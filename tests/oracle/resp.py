@@ -107,11 +107,16 @@ def is_error(reply):
 
 
 class Connection:
-    """A blocking connection; every wait is bounded by `timeout_s`."""
+    """A blocking connection to a local port, or to the unix socket of a path; every wait is bounded by `timeout_s`."""
 
-    def __init__(self, port, timeout_s=20.0):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, address, timeout_s=20.0):
+        if isinstance(address, int):
+            self.socket = socket.create_connection(("127.0.0.1", address), timeout=timeout_s)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout_s)
+            self.socket.connect(address)
         self.buffer = bytearray()
 
     def close(self):
