@@ -109,7 +109,7 @@ def is_error(reply):
 class Connection:
     """A blocking connection; every wait is bounded by `timeout_s`."""
 
-    def __init__(self, port, timeout_s=20.0):
+    def __init__(self, port, timeout_s=60.0):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
