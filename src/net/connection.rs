@@ -423,19 +423,16 @@ impl Connection {
         clock::monotonic_us() - since > limit.soft_seconds as u64 * 1_000_000
     }
 
-    /// Gives the last reply a moment to leave before the connection is closed.
+    /// Lets the last replies leave before the connection is closed, as long as the peer goes on taking them.
     async fn linger(&mut self) {
-        const LINGER: Duration = Duration::from_secs(1);
-        let all = async {
-            while self.unsent_bytes > 0 {
-                if poll_fn(|context| self.stream.poll_write_ready(context)).await.is_err()
-                    || !self.flush_queue()
-                {
-                    return;
-                }
+        const PATIENCE: Duration = Duration::from_secs(1);
+        while self.unsent_bytes > 0 && !self.session.handle.is_killed() {
+            let writable = poll_fn(|context| self.stream.poll_write_ready(context));
+            match tokio::time::timeout(PATIENCE, writable).await {
+                Ok(Ok(())) if self.flush_queue() => {}
+                _ => return,
             }
-        };
-        let _ = tokio::time::timeout(LINGER, all).await;
+        }
     }
 
     /// Brings what CLIENT LIST shows up to date.
