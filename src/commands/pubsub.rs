@@ -182,7 +182,7 @@ pub(super) fn unsubscribe_all(session: &mut Session, node: &Node) {
         }
     }
     // What has been published in the meantime is for nobody any more.
-    let _ = session.handle.take_mail();
+    session.handle.drop_mail();
 }
 
 /// PUBLISH channel message

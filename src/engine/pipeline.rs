@@ -124,6 +124,9 @@ impl Batch {
         let slices: SmallVec<[&[u8]; 64]> =
             self.arguments.iter().map(|&(start, end)| &buffer[start..end]).collect();
         let hashes = self.prefetch(&worker.node, &slices);
+        if !session.subscriptions.is_empty() {
+            session.take_mail(reply);
+        }
         let mut start = 0;
         for (index, &(end, _)) in self.ends.iter().enumerate() {
             if start < end {

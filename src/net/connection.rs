@@ -57,6 +57,8 @@ pub struct Connection {
     unsent_bytes: usize,
     /// Since when the soft output limit has been passed, in monotonic microseconds.
     over_limit_since_us: Option<u64>,
+    /// Whether the socket is looked at before the signal.
+    reads_first: bool,
 }
 
 /// What a connection's task wakes up for.
@@ -86,13 +88,16 @@ impl Connection {
             sent: 0,
             unsent_bytes: 0,
             over_limit_since_us: None,
+            reads_first: false,
         }
     }
 
     /// Serves the client until it leaves or is closed.
     pub async fn run(mut self) {
         loop {
-            let open = match self.event().await {
+            let event = self.event().await;
+            let signaled = matches!(event, Event::Signal);
+            let open = match event {
                 Event::Readable => self.turn().await,
                 Event::Writable => self.flush(),
                 Event::Signal => self.signaled().await,
@@ -101,6 +106,11 @@ impl Connection {
             };
             if !open {
                 return;
+            }
+            // Messages may come faster than they leave: the peer's requests and the other connections have their turn between.
+            self.reads_first = signaled;
+            if signaled && self.session.handle.signal.is_raised() {
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -117,9 +127,18 @@ impl Connection {
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if self.reads_first
+            && let Poll::Ready(event) = self.poll_socket(context)
+        {
+            return Poll::Ready(event);
+        }
         if self.session.handle.signal.poll(context.waker()) {
             return Poll::Ready(Event::Signal);
         }
+        if self.reads_first { Poll::Pending } else { self.poll_socket(context) }
+    }
+
+    fn poll_socket(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         if self.unsent_bytes > 0
             && let Poll::Ready(result) = self.stream.poll_write_ready(context)
         {
@@ -255,9 +274,11 @@ impl Connection {
             self.session.take_mail(&mut self.reply);
             return self.turn().await;
         }
-        self.session.take_mail(&mut self.reply);
+        if self.session.take_some_mail(&mut self.reply, WRITE_BYTES) {
+            self.session.handle.signal.raise();
+        }
         self.hold().await;
-        self.flush()
+        self.flush() && self.within_output_limit()
     }
 
     async fn timed_out(&mut self) -> bool {
