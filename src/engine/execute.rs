@@ -262,6 +262,9 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     }
     let mut ran = run(worker, session, reply, order, keys, Call::Direct, Sink::Journal);
     settle::after(worker, &mut ran.effects);
+    if reply.is_too_long() {
+        ran.error = Some(overflow(session));
+    }
     let failed = ran.error.is_some();
     if let Some(error) = ran.error {
         reply.rewind(mark);
@@ -311,7 +314,11 @@ pub(super) fn run_in_transaction<'q>(
     let keys = Keyspace::new(node, held, ctx.session);
     keys.freeze(now_ms);
     let mark = ctx.reply.mark();
-    let (ran, held) = run_keeping(ctx.worker, ctx.session, ctx.reply, order, keys, Call::Transaction, sink);
+    let (mut ran, held) =
+        run_keeping(ctx.worker, ctx.session, ctx.reply, order, keys, Call::Transaction, sink);
+    if ctx.reply.is_too_long() {
+        ran.error = Some(overflow(ctx.session));
+    }
     let failed = ran.error.is_some();
     if let Some(error) = ran.error {
         ctx.reply.rewind(mark);
@@ -320,6 +327,19 @@ pub(super) fn run_in_transaction<'q>(
     }
     account(ctx.worker, ctx.session, order, started, failed);
     (held, ran.effects)
+}
+
+/// A reply has passed the client's hard output limit: it gets this instead, and is closed.
+#[cold]
+fn overflow(session: &mut Session) -> CommandError {
+    let handle = &session.handle;
+    log::warning!(
+        "Client id={} addr={} closed: a reply is longer than its output buffer limit",
+        handle.id,
+        handle.address
+    );
+    session.close = true;
+    "ERR the reply is longer than the output buffer limit, closing the connection".into()
 }
 
 fn run<'a>(

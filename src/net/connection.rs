@@ -197,12 +197,14 @@ impl Connection {
             }
             let stop = self.run_batches();
             self.hold().await;
-            let open = self.flush();
+            if !self.flush() {
+                return false;
+            }
             if stop == Stop::Close {
                 self.linger().await;
                 return false;
             }
-            if !open {
+            if self.session.handle.is_killed() {
                 return false;
             }
             if stop != Stop::Yield {
@@ -219,6 +221,9 @@ impl Connection {
         {
             LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.1, tail));
         }
+        let limit_bytes = self.worker.node.config.output_limit(self.class()).hard_bytes as usize;
+        let left = if limit_bytes == 0 { usize::MAX } else { limit_bytes.saturating_sub(self.unsent_bytes) };
+        self.reply.set_bytes_max(left);
         let mut stop = Stop::Yield;
         for _ in 0..BATCHES_PER_TURN {
             stop = pipeline::run_batch(
@@ -415,10 +420,12 @@ impl Connection {
         }
     }
 
+    fn class(&self) -> ClientClass {
+        if self.session.subscriptions.is_empty() { ClientClass::Normal } else { ClientClass::PubSub }
+    }
+
     fn within_output_limit(&mut self) -> bool {
-        let class =
-            if self.session.subscriptions.is_empty() { ClientClass::Normal } else { ClientClass::PubSub };
-        let limit = self.worker.node.config.output_limit(class);
+        let limit = self.worker.node.config.output_limit(self.class());
         let bytes = (self.unsent_bytes + self.session.handle.mail_bytes()) as i64;
         if !self.passes(&limit, bytes) {
             return true;
