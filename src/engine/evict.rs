@@ -185,8 +185,8 @@ fn sample(worker: &Worker, policy: Policy, pool: &mut Vec<Candidate>) -> usize {
     let store = &worker.node.store;
     let guard = store.locks().lock(fastrand::usize(..store.stripes()), Mode::Read);
     let stripe = guard.stripe();
-    let db = fastrand::usize(..stripe.db_count());
-    stripe.db(db).map_or(0, |part| sample_part(&worker.node.config, policy, db, part, pool))
+    let random = stripe.dbs().nth(fastrand::usize(..stripe.dbs().count()));
+    random.map_or(0, |(db, part)| sample_part(&worker.node.config, policy, db, part, pool))
 }
 
 fn sample_part(config: &Config, policy: Policy, db: usize, part: &Db, pool: &mut Vec<Candidate>) -> usize {
@@ -225,7 +225,7 @@ fn sweep_stripe(
     wanted: usize,
 ) -> usize {
     let mut found = 0;
-    for (db, part) in (0..stripe.db_count()).filter_map(|db| Some((db, stripe.db(db)?))) {
+    for (db, part) in stripe.dbs() {
         part.table().each(&mut |entry| {
             if found < wanted && (!policy.volatile || entry.expiry().is_some()) {
                 pool.push(candidate(config, policy, db, entry));
