@@ -243,9 +243,9 @@ impl Reply {
     }
 
     /// `-text`; line ends inside become spaces. The text begins with its code (`ERR ...`).
-    pub fn error(&mut self, text: &str) {
-        let clean: Vec<u8> =
-            text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect();
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        let clean = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+        let clean: Vec<u8> = text.as_ref().iter().map(clean).collect();
         self.line(b'-', &clean);
     }
 
