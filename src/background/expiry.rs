@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::base::clock;
@@ -87,7 +88,8 @@ fn expire_some(worker: &Worker, index: usize, now_ms: i64) -> bool {
 
 fn expire_records(worker: &Worker, stripe: &mut Stripe, now_ms: i64, removed: &mut Vec<Value>) -> bool {
     let mut left = RECORDS_PER_LOCK;
-    for db in 0..stripe.db_count() {
+    let dbs: SmallVec<[usize; 4]> = stripe.dbs().map(|(db, _)| db).collect();
+    for db in dbs {
         while let Some(found) = stripe.db_mut(db).pop_expired(now_ms) {
             if let Some(key) = found {
                 removed.extend(remove_told(worker, stripe, db, &key, Removal::Expired));

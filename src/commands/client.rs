@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::base::clock;
 use crate::base::number::parse_i64;
 use crate::engine::blocking::UNBLOCKED;
+use crate::engine::error::echoed;
 use crate::engine::session::{ClientHandle, ReplyMode};
 use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Node, Row, keyless, text};
 
@@ -111,7 +112,7 @@ fn listens(client: &ClientHandle) -> bool {
 }
 
 fn error_naming(what: &str, name: &[u8]) -> CommandError {
-    CommandError::new(format!("ERR {what} '{}'", String::from_utf8_lossy(name)))
+    CommandError::of(&[&"ERR ", &what, &" '", &echoed(name, usize::MAX), &"'"])
 }
 
 /// A name that may be given to a connection: printable ASCII without spaces, since CLIENT LIST separates by spaces.
@@ -154,10 +155,8 @@ fn set_info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         return Err(error_naming("Unrecognized option", option));
     }
     if !is_plain(value) {
-        return Err(CommandError::new(format!(
-            "ERR {} cannot contain spaces, newlines or special characters.",
-            String::from_utf8_lossy(option)
-        )));
+        const REASON: &str = " cannot contain spaces, newlines or special characters.";
+        return Err(CommandError::of(&[&"ERR ", &option, &REASON]));
     }
     let mut names = ctx.session.handle.names.lock();
     *if is_name { &mut names.library } else { &mut names.library_version } = value.to_vec();

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::config::Id;
+use crate::engine::error::echoed;
 use crate::engine::session::{ReplyMode, Session};
 use crate::engine::{
     Args, CommandError, CommandResult, Context, Handling, Node, Row, keyless, text, transaction,
@@ -81,8 +82,8 @@ impl<'a> Hello<'a> {
                 hello.name = Some(client::checked_name(args.at(index + 1))?);
                 index += 2;
             } else {
-                let option = String::from_utf8_lossy(option);
-                return Err(CommandError::new(format!("ERR Syntax error in HELLO option '{option}'")));
+                let option = echoed(option, usize::MAX);
+                return Err(CommandError::of(&[&"ERR Syntax error in HELLO option '", &option, &"'"]));
             }
         }
         Ok(hello)

@@ -101,7 +101,12 @@ fn hmget<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let hash = ctx.keys.read::<Hash>(args.at(1))?;
     let fields = args.from(2);
     ctx.reply.array(fields.len());
-    fields.iter().for_each(|field| reply_value(ctx.reply, hash, field));
+    for field in fields {
+        reply_value(ctx.reply, hash, field);
+        if ctx.reply.is_too_long() {
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -229,13 +234,11 @@ fn random_fields<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult
     let drawn = sample::drawn(count, len);
     ctx.reply.array(if with_values && !ctx.reply.is_resp3() { 2 * drawn } else { drawn });
     let Some(hash) = hash else { return Ok(()) };
-    sample::draw(
-        count,
-        len,
-        hash.iter(),
-        |index| hash.nth(index),
-        |pair| reply_pair(ctx.reply, &pair, with_values),
-    );
+    let nth = |index| hash.nth(index);
+    sample::draw(count, len, hash.iter(), nth, |pair| {
+        reply_pair(ctx.reply, &pair, with_values);
+        sample::enough(ctx.reply)
+    });
     Ok(())
 }
 

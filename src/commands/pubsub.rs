@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::engine::error::echoed;
 use crate::engine::session::{Session, Subscriptions};
 use crate::engine::{Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, keyless};
 use crate::pubsub::Space;
@@ -182,7 +183,7 @@ pub(super) fn unsubscribe_all(session: &mut Session, node: &Node) {
         }
     }
     // What has been published in the meantime is for nobody any more.
-    let _ = session.handle.take_mail();
+    session.handle.drop_mail();
 }
 
 /// PUBLISH channel message
@@ -218,10 +219,11 @@ fn shard_channels<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResul
 
 fn list_channels(ctx: &mut Context<'_, '_>, args: Args<'_>, space: Space) -> CommandResult {
     if args.len() > 3 {
-        let word = String::from_utf8_lossy(args.at(1));
-        return Err(CommandError::new(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try PUBSUB HELP."
-        )));
+        return Err(CommandError::of(&[
+            &"ERR unknown subcommand or wrong number of arguments for '",
+            &echoed(args.at(1), usize::MAX),
+            &"'. Try PUBSUB HELP.",
+        ]));
     }
     let channels = ctx.node.pubsub.channels(space, args.get(2));
     ctx.reply.array(channels.len());

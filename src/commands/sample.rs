@@ -5,6 +5,9 @@
 //! distinct indices (Floyd).
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use crate::resp::Reply;
 
 /// Up to here a pass over all elements is cheap.
 const PASS_LEN_MAX: usize = 512;
@@ -20,22 +23,27 @@ pub fn drawn(count: i64, len: usize) -> usize {
     }
 }
 
-/// Visits random elements of a collection of `len`, given as an iterator and by index.
+/// Visits random elements of a collection of `len`, given as an iterator and by index, until one visit says that it is enough.
 pub fn draw<T>(
     count: i64,
     len: usize,
     all: impl Iterator<Item = T>,
     nth: impl Fn(usize) -> Option<T>,
-    visit: impl FnMut(T),
+    visit: impl FnMut(T) -> ControlFlow<()>,
 ) {
     let (mut rng, wanted) = (fastrand::Rng::new(), drawn(count, len));
-    if count < 0 {
-        (0..wanted).filter_map(|_| nth(rng.usize(..len))).for_each(visit);
+    let _ = if count < 0 {
+        (0..wanted).filter_map(|_| nth(rng.usize(..len))).try_for_each(visit)
     } else if len <= PASS_LEN_MAX || wanted >= len / PASS_SHARE {
-        pick(wanted, len, all, &mut rng).for_each(visit);
+        pick(wanted, len, all, &mut rng).try_for_each(visit)
     } else {
-        distinct_indices(wanted, len, &mut rng).into_iter().filter_map(nth).for_each(visit);
-    }
+        distinct_indices(wanted, len, &mut rng).into_iter().filter_map(nth).try_for_each(visit)
+    };
+}
+
+/// What a visit says that has written to `reply`: a negative count may ask for more than the client is allowed.
+pub fn enough(reply: &Reply) -> ControlFlow<()> {
+    if reply.is_too_long() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Selection sampling: an element is taken with the probability of what is still wanted among what is still to come.
@@ -71,7 +79,10 @@ mod tests {
 
     fn drawn_from(count: i64, len: usize) -> Vec<usize> {
         let mut found = Vec::new();
-        draw(count, len, 0..len, Some, |element| found.push(element));
+        draw(count, len, 0..len, Some, |element| {
+            found.push(element);
+            ControlFlow::Continue(())
+        });
         assert_eq!(found.len(), drawn(count, len));
         found
     }

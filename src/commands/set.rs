@@ -206,7 +206,11 @@ fn random_members<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResul
     let len = set.map_or(0, Set::len);
     ctx.reply.array(sample::drawn(count, len));
     let Some(set) = set else { return Ok(()) };
-    sample::draw(count, len, set.iter(), |index| set.nth(index), |member| ctx.reply.bulk_item(&member));
+    let nth = |index| set.nth(index);
+    sample::draw(count, len, set.iter(), nth, |member| {
+        ctx.reply.bulk_item(&member);
+        sample::enough(ctx.reply)
+    });
     Ok(())
 }
 

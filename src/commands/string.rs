@@ -329,6 +329,10 @@ fn mget<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         if write_string(ctx, key, crate::resp::Reply::null).is_err() {
             ctx.reply.null();
         }
+        // The same long value may be asked for any number of times.
+        if ctx.reply.is_too_long() {
+            break;
+        }
     }
     Ok(())
 }

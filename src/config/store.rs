@@ -51,7 +51,7 @@ struct Change {
 #[derive(Debug, PartialEq)]
 pub enum SetError {
     /// There is no such setting.
-    Unknown(String),
+    Unknown(Vec<u8>),
     /// A setting cannot have this value.
     Failed {
         /// Its name, as the client or the table spells it.
@@ -65,6 +65,7 @@ impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SetError::Unknown(name) => {
+                let name = String::from_utf8_lossy(name);
                 write!(f, "Unknown option or number of arguments for CONFIG SET - '{name}'")
             }
             SetError::Failed { name, reason } => {
@@ -240,7 +241,7 @@ impl Config {
         let mut rows: Vec<(&'static Setting, &'static str)> = Vec::with_capacity(pairs.len());
         for (name, _) in pairs {
             let given = String::from_utf8_lossy(name).into_owned();
-            let Some((row, spelling)) = find(name) else { return Err(SetError::Unknown(given)) };
+            let Some((row, spelling)) = find(name) else { return Err(SetError::Unknown(name.to_vec())) };
             let reason = match row {
                 row if !row.is_live => "can't set immutable config",
                 row if row.is_protected && !self.allows_protected(is_local) => "can't set protected config",

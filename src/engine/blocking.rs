@@ -20,6 +20,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::context::{Call, Context};
@@ -293,7 +294,11 @@ fn serve_key(worker: &Worker, key: &DbKey) {
     for waiter in waiters {
         let Some(call) = waiter.as_any().downcast_ref::<BlockedCall>() else { continue };
         if call.is_waiting() && seen.is_none_or(|held| call.suits(held)) {
-            seen = serve(worker, call, key);
+            // A bug in the waiter's command is neither the writer's business nor that of those who wait behind it.
+            seen = catch_unwind(AssertUnwindSafe(|| serve(worker, call, key))).unwrap_or_else(|_| {
+                call.handle.kill();
+                None
+            });
         }
     }
 }
@@ -307,7 +312,6 @@ fn serve(worker: &Worker, call: &BlockedCall, key: &DbKey) -> Option<Option<Valu
     let mut reply = Reply::new(call.protocol);
     let order = Order { command, handling, argv: &argv, hash: None };
     let attempt = Attempt::new(call);
-    let _guard = UnwindGuard(&attempt);
     let held = Cell::new(None);
     let ran = execute::run_for_waiter(worker, &mut session, &mut reply, &order, &attempt, |keys| {
         held.set(keys.peek(&key.1).map(Entry::value_type));
@@ -326,17 +330,6 @@ fn serve(worker: &Worker, call: &BlockedCall, key: &DbKey) -> Option<Option<Valu
         call.deliver(Outcome { output: std::mem::take(reply.output()), gate, published });
     }
     None
-}
-
-/// A handler that panics when it has claimed its call would leave a client that nobody ever answers: it is closed.
-struct UnwindGuard<'c>(&'c Attempt<'c>);
-
-impl Drop for UnwindGuard<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() && self.0.claimed.get() {
-            self.0.call.handle.kill();
-        }
-    }
 }
 
 /// The text that CLIENT UNBLOCK ERROR sends.
@@ -380,6 +373,53 @@ pub(super) fn register(worker: &Worker, keys: &mut Keyspace<'_>, call: &Arc<Bloc
         // The same key may be named twice.
         stripe.unwait(key, call.id);
         stripe.wait(key.clone(), call.clone());
+    }
+}
+
+#[cfg(all(test, not(tartan_loom)))]
+mod tests {
+    use super::super::args::Args;
+    use super::super::context::keyed_alone;
+    use super::super::error::CommandResult;
+    use super::super::node::Node;
+    use super::super::table::CommandTable;
+    use super::super::table::Row;
+    use super::*;
+    use crate::config::{Config, Sources};
+
+    /// A command whose second client meets a bug.
+    fn pop<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+        assert!(ctx.claim());
+        assert_ne!(ctx.session.handle.id, 2, "a bug");
+        ctx.reply.ok();
+        Ok(())
+    }
+
+    #[test]
+    fn a_panic_closes_its_own_client_and_the_next_are_served() {
+        static POP: &[Row<super::super::context::Handling>] = &[Row::new("BLPOP", keyed_alone(pop))];
+        let table = CommandTable::new(&[POP]).unwrap();
+        let node = Arc::new(Node::new(Config::load(&Sources::default()).unwrap(), table, 1));
+        let worker = Worker::new(0, node.clone());
+        let key: DbKey = (0, Box::from(*b"key"));
+        let calls = [1, 2, 3].map(|id| {
+            let handle = ClientHandle::new(id, String::new(), String::new(), -1, false, 0);
+            let session = Session::new(Arc::new(handle), true);
+            let mut request = BlockRequest::without_keys(None, TimeoutReply::Null);
+            (request.keys, request.on_removal) = (vec![b"key".as_slice()], true);
+            let argv: [&[u8]; 3] = [b"BLPOP", b"key", b"0"];
+            Arc::new(BlockedCall::new(&session, Protocol::Resp2, &argv, &mut request))
+        });
+        let index = node.store.stripe_of(hash_of(&key.1));
+        for call in &calls {
+            let mut guard = node.store.locks().lock(index, Mode::Write);
+            guard.stripe_mut().unwrap().wait(key.clone(), call.clone());
+        }
+        worker.ready.borrow_mut().push_back(key);
+        serve_ready(&worker);
+        let served = calls.each_ref().map(|call| call.take_outcome().is_some());
+        assert_eq!(served, [true, false, true]);
+        assert_eq!(calls.each_ref().map(|call| call.handle.is_killed()), [false, true, false]);
     }
 }
 

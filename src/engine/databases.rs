@@ -3,6 +3,8 @@
 //! The tables are detached under the locks and dropped when no lock is held any more (design 2.4): in the background, unless
 //! they are small or the client wants to wait for it.
 
+use smallvec::SmallVec;
+
 use super::context::Context;
 use crate::base::hash::hash as hash_of;
 use crate::store::{Db, Stripe};
@@ -13,9 +15,9 @@ impl Context<'_, '_> {
         let (mut tables, mut keys) = (Vec::new(), 0);
         for index in 0..self.keys.store().stripes() {
             let Some(stripe) = self.keys.held_mut().stripe_mut(index) else { continue };
-            let dbs = match db {
-                Some(db) => db..db + 1,
-                None => 0..stripe.db_count(),
+            let dbs: SmallVec<[usize; 4]> = match db {
+                Some(db) => SmallVec::from_elem(db, 1),
+                None => stripe.dbs().map(|(db, _)| db).collect(),
             };
             for db in dbs {
                 tell_flushed(self.worker, stripe, db);

@@ -5,33 +5,50 @@ use std::fmt;
 
 /// A command's error, ready to be sent: code and text, without the leading `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandError(pub Cow<'static, str>);
+pub struct CommandError(pub Cow<'static, [u8]>);
 
 /// What a handler returns: its reply has been written, or this is to be sent in its place.
 pub type CommandResult = Result<(), CommandError>;
 
 impl CommandError {
     /// An error with a text made at run time.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<Vec<u8>>) -> Self {
         Self(Cow::Owned(text.into()))
+    }
+
+    /// An error with a text of these parts, for those that echo what a client has sent: that may be any bytes.
+    pub fn of(parts: &[&dyn AsRef<[u8]>]) -> Self {
+        Self(Cow::Owned(parts.iter().flat_map(|part| part.as_ref()).copied().collect()))
     }
 
     /// The code that the text begins with (`ERR`, `WRONGTYPE`, ...), as errorstats counts it.
     pub fn code(&self) -> &str {
-        self.0.split(' ').next().unwrap_or("ERR")
+        let code = self.0.split(|&byte| byte == b' ').next().unwrap_or_default();
+        std::str::from_utf8(code).unwrap_or("ERR")
+    }
+
+    /// The text behind `prefix`, or all of it if it does not begin so.
+    pub fn without(&self, prefix: &str) -> &[u8] {
+        self.0.strip_prefix(prefix.as_bytes()).unwrap_or(&self.0)
     }
 }
 
 impl From<&'static str> for CommandError {
     fn from(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
+        Self(Cow::Borrowed(text.as_bytes()))
     }
 }
 
 impl fmt::Display for CommandError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&String::from_utf8_lossy(&self.0))
     }
+}
+
+/// What a client has sent, as an error text shows it: up to `bytes_max` bytes and, as in C, up to a zero byte.
+pub fn echoed(bytes: &[u8], bytes_max: usize) -> &[u8] {
+    let shown = &bytes[..bytes.len().min(bytes_max)];
+    shown.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// The texts that more than one command sends.

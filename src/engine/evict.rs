@@ -42,7 +42,8 @@ struct Candidate {
 }
 
 thread_local! {
-    static POOL: RefCell<Vec<Candidate>> = const { RefCell::new(Vec::new()) };
+    /// The candidates, and the policy that has scored them.
+    static POOL: RefCell<(Option<Policy>, Vec<Candidate>)> = const { RefCell::new((None, Vec::new())) };
 }
 
 impl Policy {
@@ -155,7 +156,11 @@ fn remove(worker: &Worker, policy: Policy, candidate: &Candidate) -> bool {
 /// Samples, puts what it finds into the pool, and takes the best.
 fn choose(worker: &Worker, policy: Policy) -> Option<Candidate> {
     let wanted = worker.node.config.get(Id::MaxMemorySamples) as usize;
-    POOL.with_borrow_mut(|pool| {
+    POOL.with_borrow_mut(|(scored_by, pool)| {
+        // Scores of different policies do not compare.
+        if scored_by.replace(policy) != Some(policy) {
+            pool.clear();
+        }
         let mut found = 0;
         for _ in 0..TRIES_MAX {
             if found >= wanted {
@@ -190,8 +195,8 @@ fn sample(worker: &Worker, policy: Policy, pool: &mut Vec<Candidate>) -> usize {
     let store = &worker.node.store;
     let guard = store.locks().lock(fastrand::usize(..store.stripes()), Mode::Read);
     let stripe = guard.stripe();
-    let db = fastrand::usize(..stripe.db_count());
-    stripe.db(db).map_or(0, |part| sample_part(&worker.node.config, policy, db, part, pool))
+    let random = stripe.dbs().nth(fastrand::usize(..stripe.dbs().count()));
+    random.map_or(0, |(db, part)| sample_part(&worker.node.config, policy, db, part, pool))
 }
 
 fn sample_part(config: &Config, policy: Policy, db: usize, part: &Db, pool: &mut Vec<Candidate>) -> usize {
@@ -230,7 +235,7 @@ fn sweep_stripe(
     wanted: usize,
 ) -> usize {
     let mut found = 0;
-    for (db, part) in (0..stripe.db_count()).filter_map(|db| Some((db, stripe.db(db)?))) {
+    for (db, part) in stripe.dbs() {
         part.table().each(&mut |entry| {
             if found < wanted && (!policy.volatile || entry.expiry().is_some()) {
                 pool.push(candidate(config, policy, db, entry));
@@ -339,6 +344,23 @@ mod tests {
         node.config.set(&[(b"maxmemory", b"1")], true).unwrap();
         assert!(!make_room(&worker));
         assert!(has(&node, b"key"));
+    }
+
+    #[test]
+    fn another_policy_scores_anew() {
+        let worker = Worker::new(1, node("volatile-ttl", 1));
+        for number in 0..KEYS {
+            insert(
+                &worker.node,
+                format!("key:{number}").as_bytes(),
+                NewValue::Integer(1),
+                Some(1_000_000),
+                0,
+            );
+        }
+        assert!(choose(&worker, Policy { volatile: true, order: Order::Ttl }).is_some());
+        let idle = choose(&worker, Policy { volatile: true, order: Order::Lru }).unwrap();
+        assert!(idle.score <= 0xff_ffff, "{} seconds", idle.score);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use super::args::Args;
 use super::blocking::{self, Attempt, BlockRequest, BlockedCall};
 use super::context::{Call, Context, Handling};
 use super::effects::Effects;
-use super::error::{CommandError, text};
+use super::error::{CommandError, echoed, text};
 use super::keyspace::Keyspace;
 use super::node::Node;
 use super::plan::Plan;
-use super::session::Session;
+use super::session::{ReplyMode, Session};
 use super::settle::{self, Sink};
 use super::slowlog::{self, SlowCommand};
 use super::spec::flag;
@@ -21,6 +21,9 @@ use crate::base::{clock, log};
 use crate::config::Id;
 use crate::resp::{Protocol, Reply};
 use crate::store::{Held, Wanted};
+
+/// How much of a name or of arguments that nobody knows is told back.
+const SHOWN_BYTES_MAX: usize = 128;
 
 /// A command that has been looked up.
 pub struct Order<'a> {
@@ -94,34 +97,27 @@ fn look_up<'n>(node: &'n Node, argv: &[&[u8]]) -> Result<(&'n Command<Handling>,
             ))),
         },
         Lookup::UnknownCommand => Err(unknown_command(argv)),
-        Lookup::UnknownSubcommand(container) => Err(CommandError::new(format!(
-            "ERR unknown subcommand '{}'. Try {} HELP.",
-            printable(argv[1], 128),
-            container.facts.name.to_ascii_uppercase()
-        ))),
+        Lookup::UnknownSubcommand(container) => Err(CommandError::of(&[
+            &"ERR unknown subcommand '",
+            &echoed(argv[1], SHOWN_BYTES_MAX),
+            &"'. Try ",
+            &container.facts.name.to_ascii_uppercase(),
+            &" HELP.",
+        ])),
     }
 }
 
 fn unknown_command(argv: &[&[u8]]) -> CommandError {
-    const SHOWN_BYTES_MAX: usize = 128;
-    let mut text =
-        format!("ERR unknown command '{}', with args beginning with: ", printable(argv[0], SHOWN_BYTES_MAX));
-    let mut shown = 0;
+    let mut arguments = Vec::new();
     for argument in &argv[1..] {
-        if shown >= SHOWN_BYTES_MAX {
+        if arguments.len() >= SHOWN_BYTES_MAX {
             break;
         }
-        let piece = format!("'{}' ", printable(argument, SHOWN_BYTES_MAX - shown));
-        shown += piece.len();
-        text.push_str(&piece);
+        let shown = echoed(argument, SHOWN_BYTES_MAX - arguments.len());
+        arguments.extend_from_slice(&[b"'", shown, b"' "].concat());
     }
-    CommandError::new(text)
-}
-
-/// Bytes as they can stand in an error text, cut at `bytes_max` and, as in C, at a zero byte.
-pub fn printable(bytes: &[u8], bytes_max: usize) -> String {
-    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len()).min(bytes_max);
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
+    let name = echoed(argv[0], SHOWN_BYTES_MAX);
+    CommandError::of(&[&"ERR unknown command '", &name, &"', with args beginning with: ", &arguments])
 }
 
 /// Words that begin lines of HTTP: a browser that has been led here must not get commands through (Redis does the same).
@@ -287,6 +283,9 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     }
     let mut ran = run(worker, session, reply, order, keys, Call::Direct, Sink::Journal);
     settle::after(worker, &mut ran.effects);
+    if reply.is_too_long() {
+        ran.error = Some(overflow(session));
+    }
     let failed = ran.error.is_some();
     if let Some(error) = ran.error {
         reply.rewind(mark);
@@ -339,15 +338,37 @@ pub(super) fn run_in_transaction<'q>(
     let keys = Keyspace::new(node, held, ctx.session);
     keys.freeze(now_ms);
     let mark = ctx.reply.mark();
-    let (ran, held) = run_keeping(ctx.worker, ctx.session, ctx.reply, order, keys, Call::Transaction, sink);
+    let closing = ctx.session.close;
+    let (mut ran, held) =
+        run_keeping(ctx.worker, ctx.session, ctx.reply, order, keys, Call::Transaction, sink);
+    if ctx.reply.is_too_long() {
+        ran.error = Some(overflow(ctx.session));
+    }
     let failed = ran.error.is_some();
     if let Some(error) = ran.error {
         ctx.reply.rewind(mark);
         count_error(ctx.worker, &error);
         ctx.reply.error(&error.0);
     }
+    // After CLIENT KILL of oneself or CLIENT REPLY OFF there is nobody to answer.
+    if closing || ctx.session.reply_mode == ReplyMode::Off {
+        ctx.reply.rewind(mark);
+    }
     account(ctx.worker, ctx.session, order, started, failed);
     (held, ran.effects)
+}
+
+/// A reply has passed the client's hard output limit: it gets this instead, and is closed.
+#[cold]
+fn overflow(session: &mut Session) -> CommandError {
+    let handle = &session.handle;
+    log::warning!(
+        "Client id={} addr={} closed: a reply is longer than its output buffer limit",
+        handle.id,
+        handle.address
+    );
+    session.close = true;
+    "ERR the reply is longer than the output buffer limit, closing the connection".into()
 }
 
 fn run<'a>(

@@ -18,6 +18,8 @@ use crate::resp::{Limits, Mark, Parsed, Parser, ProtocolError, Reply};
 const BATCH_MAX: usize = 64;
 /// Keys that commands with several may add to those.
 const HINTS_MAX: usize = 128;
+/// A batch ends early when its replies have come to this: they are sent before more are made.
+const BATCH_REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// A single GET or SET has nothing to overlap with.
 const HINTED_ARGUMENTS_MIN: usize = 4;
 
@@ -56,6 +58,7 @@ pub fn run_batch(
         Stop::Yield
     } else {
         match &parsed {
+            _ if done < batch.ends.len() => Stop::Yield,
             Ok(Parsed::Incomplete) => Stop::Drained,
             Ok(Parsed::Request) => Stop::Yield,
             Err(ProtocolError(text)) => {
@@ -122,11 +125,15 @@ impl Batch {
         Ok(Parsed::Request)
     }
 
-    /// Runs the requests in order; returns how many, since a client may begin to wait or to leave in between.
+    /// Runs the requests in order; returns how many, since a client may begin to wait or to leave in between, or their replies
+    /// may have become many.
     fn run(&self, worker: &Worker, session: &mut Session, buffer: &[u8], reply: &mut Reply) -> usize {
         let slices: SmallVec<[&[u8]; 64]> =
             self.arguments.iter().map(|&(start, end)| &buffer[start..end]).collect();
         let hashes = self.prefetch(&worker.node, &slices);
+        if !session.subscriptions.is_empty() {
+            session.take_mail(reply);
+        }
         let mut start = 0;
         for (index, &(end, _)) in self.ends.iter().enumerate() {
             if start < end {
@@ -142,7 +149,7 @@ impl Batch {
                 }
             }
             start = end;
-            if session.close || session.waiting.is_some() {
+            if session.close || session.waiting.is_some() || reply.len() >= BATCH_REPLY_BYTES_MAX {
                 return index + 1;
             }
         }

@@ -645,11 +645,10 @@ pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>) -> Format {
 fn sizes_of(held: &crate::store::Held<'_>, databases: usize) -> Vec<(u64, u64)> {
     let mut sizes = vec![(0, 0); databases];
     held.each(&mut |stripe| {
-        for (db, (keys, expires)) in sizes.iter_mut().enumerate().take(stripe.db_count()) {
-            if let Some(part) = stripe.db(db) {
-                *keys += part.table().len() as u64;
-                *expires += part.expiry().len() as u64;
-            }
+        for (db, part) in stripe.dbs() {
+            let (keys, expires) = &mut sizes[db];
+            *keys += part.table().len() as u64;
+            *expires += part.expiry().len() as u64;
         }
     });
     sizes

@@ -1,6 +1,6 @@
 //! One client: what only its own connection touches, and what others may see of it.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
@@ -101,7 +101,7 @@ pub struct View {
 
 #[derive(Default)]
 struct Mail {
-    messages: Vec<Bytes>,
+    messages: VecDeque<Bytes>,
     bytes: usize,
     /// The highest record of the journal that they reveal.
     gate: u64,
@@ -196,6 +196,11 @@ impl Signal {
         self.take()
     }
 
+    /// Whether the signal will be found raised.
+    pub fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Relaxed)
+    }
+
     /// Whether the signal has been raised since the last time.
     #[inline]
     pub fn take(&self) -> bool {
@@ -256,11 +261,28 @@ impl ClientHandle {
         recv(self.descriptor, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Ok(0)
     }
 
-    /// Takes the messages that have come in, and the number of the highest record that they reveal.
-    pub fn take_mail(&self) -> (Vec<Bytes>, u64) {
+    /// Takes the messages that have come in, and the number of the highest record that they reveal. Stops once it has as many
+    /// bytes.
+    fn take_mail(&self, bytes_max: usize) -> (VecDeque<Bytes>, u64) {
         let mut mail = self.mail.lock();
-        mail.bytes = 0;
-        (std::mem::take(&mut mail.messages), mail.gate)
+        if mail.bytes <= bytes_max {
+            mail.bytes = 0;
+            return (std::mem::take(&mut mail.messages), mail.gate);
+        }
+        let (mut taken, mut bytes) = (VecDeque::new(), 0);
+        while bytes < bytes_max
+            && let Some(message) = mail.messages.pop_front()
+        {
+            bytes += message.len();
+            taken.push_back(message);
+        }
+        mail.bytes -= bytes;
+        (taken, mail.gate)
+    }
+
+    /// Throws away the messages that have come in.
+    pub fn drop_mail(&self) {
+        self.take_mail(usize::MAX);
     }
 
     /// Bytes of messages not yet taken.
@@ -288,7 +310,7 @@ impl Subscriber for ClientHandle {
         let mut mail = self.mail.lock();
         mail.gate = mail.gate.max(gate);
         mail.bytes += message.len();
-        mail.messages.push(message);
+        mail.messages.push_back(message);
         drop(mail);
         self.signal.raise();
     }
@@ -354,7 +376,12 @@ impl Session {
 
     /// Appends the messages that have been published to the client. RESP3 takes them as pushes.
     pub fn take_mail(&mut self, reply: &mut Reply) {
-        let (messages, gate) = self.handle.take_mail();
+        self.take_some_mail(reply, usize::MAX);
+    }
+
+    /// As [`Session::take_mail`], but no more than fits `bytes_max` and one message; whether there is more.
+    pub fn take_some_mail(&mut self, reply: &mut Reply, bytes_max: usize) -> bool {
+        let (messages, gate) = self.handle.take_mail(bytes_max);
         self.reveal(gate);
         for message in messages {
             match (self.protocol, message.split_first()) {
@@ -365,6 +392,7 @@ impl Session {
                 _ => reply.raw(&message),
             }
         }
+        self.handle.mail_bytes() > 0
     }
 
     /// Brings what CLIENT LIST shows of the session up to date.

@@ -89,8 +89,7 @@ pub fn discard<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult 
 pub(super) fn discard_for(session: &mut Session, node: &Node, error: &CommandError) -> CommandError {
     session.queue = None;
     unwatch_all(session, node);
-    let reason = error.0.trim_start_matches("ERR ");
-    CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}"))
+    CommandError::of(&[&"EXECABORT Transaction discarded because of: ", &error.without("ERR ")])
 }
 
 /// WATCH key [key ...]

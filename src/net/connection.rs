@@ -57,6 +57,8 @@ pub struct Connection {
     unsent_bytes: usize,
     /// Since when the soft output limit has been passed, in monotonic microseconds.
     over_limit_since_us: Option<u64>,
+    /// Whether the socket is looked at before the signal.
+    reads_first: bool,
 }
 
 /// What a connection's task wakes up for.
@@ -86,13 +88,16 @@ impl Connection {
             sent: 0,
             unsent_bytes: 0,
             over_limit_since_us: None,
+            reads_first: false,
         }
     }
 
     /// Serves the client until it leaves or is closed.
     pub async fn run(mut self) {
         loop {
-            let open = match self.event().await {
+            let event = self.event().await;
+            let signaled = matches!(event, Event::Signal);
+            let open = match event {
                 Event::Readable => self.turn().await,
                 Event::Writable => self.flush(),
                 Event::Signal => self.signaled().await,
@@ -101,6 +106,11 @@ impl Connection {
             };
             if !open {
                 return;
+            }
+            // Messages may come faster than they leave: the peer's requests and the other connections have their turn between.
+            self.reads_first = signaled;
+            if signaled && self.session.handle.signal.is_raised() {
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -117,9 +127,18 @@ impl Connection {
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if self.reads_first
+            && let Poll::Ready(event) = self.poll_socket(context)
+        {
+            return Poll::Ready(event);
+        }
         if self.session.handle.signal.poll(context.waker()) {
             return Poll::Ready(Event::Signal);
         }
+        if self.reads_first { Poll::Pending } else { self.poll_socket(context) }
+    }
+
+    fn poll_socket(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         if self.unsent_bytes > 0
             && let Poll::Ready(result) = self.stream.poll_write_ready(context)
         {
@@ -178,13 +197,15 @@ impl Connection {
             }
             let stop = self.run_batches();
             self.hold().await;
-            let open = self.flush();
+            if !self.flush() {
+                return false;
+            }
             self.make_way().await;
             if stop == Stop::Close {
                 self.linger().await;
                 return false;
             }
-            if !open {
+            if self.session.handle.is_killed() {
                 return false;
             }
             if stop != Stop::Yield {
@@ -201,6 +222,9 @@ impl Connection {
         {
             LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.1, tail));
         }
+        let limit_bytes = self.worker.node.config.output_limit(self.class()).hard_bytes as usize;
+        let left = if limit_bytes == 0 { usize::MAX } else { limit_bytes.saturating_sub(self.unsent_bytes) };
+        self.reply.set_bytes_max(left);
         let mut stop = Stop::Yield;
         for _ in 0..BATCHES_PER_TURN {
             stop = pipeline::run_batch(
@@ -256,9 +280,11 @@ impl Connection {
             self.session.take_mail(&mut self.reply);
             return self.turn().await;
         }
-        self.session.take_mail(&mut self.reply);
+        if self.session.take_some_mail(&mut self.reply, WRITE_BYTES) {
+            self.session.handle.signal.raise();
+        }
         self.hold().await;
-        self.flush()
+        self.flush() && self.within_output_limit()
     }
 
     async fn timed_out(&mut self) -> bool {
@@ -409,10 +435,12 @@ impl Connection {
         }
     }
 
+    fn class(&self) -> ClientClass {
+        if self.session.subscriptions.is_empty() { ClientClass::Normal } else { ClientClass::PubSub }
+    }
+
     fn within_output_limit(&mut self) -> bool {
-        let class =
-            if self.session.subscriptions.is_empty() { ClientClass::Normal } else { ClientClass::PubSub };
-        let limit = self.worker.node.config.output_limit(class);
+        let limit = self.worker.node.config.output_limit(self.class());
         let bytes = (self.unsent_bytes + self.session.handle.mail_bytes()) as i64;
         if !self.passes(&limit, bytes) {
             return true;
@@ -438,19 +466,16 @@ impl Connection {
         clock::monotonic_us() - since > limit.soft_seconds as u64 * 1_000_000
     }
 
-    /// Gives the last reply a moment to leave before the connection is closed.
+    /// Lets the last replies leave before the connection is closed, as long as the peer goes on taking them.
     async fn linger(&mut self) {
-        const LINGER: Duration = Duration::from_secs(1);
-        let all = async {
-            while self.unsent_bytes > 0 {
-                if poll_fn(|context| self.stream.poll_write_ready(context)).await.is_err()
-                    || !self.flush_queue()
-                {
-                    return;
-                }
+        const PATIENCE: Duration = Duration::from_secs(1);
+        while self.unsent_bytes > 0 && !self.session.handle.is_killed() {
+            let writable = poll_fn(|context| self.stream.poll_write_ready(context));
+            match tokio::time::timeout(PATIENCE, writable).await {
+                Ok(Ok(())) if self.flush_queue() => {}
+                _ => return,
             }
-        };
-        let _ = tokio::time::timeout(LINGER, all).await;
+        }
     }
 
     /// Brings what CLIENT LIST shows up to date.

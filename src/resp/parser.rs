@@ -10,6 +10,8 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use crate::base::number::parse_i64;
+
 /// Longest inline request, and longest line that states a length.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 const UNAUTHENTICATED_ARGUMENTS_MAX: i64 = 10;
@@ -299,7 +301,10 @@ fn parse_length(text: &[u8]) -> Option<i64> {
         [b'-', digits @ ..] => (digits, true),
         digits => (digits, false),
     };
-    if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+    if digits.len() > 18 {
+        return parse_i64(text);
+    }
+    if digits.is_empty() || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
         return None;
     }
     let mut value = 0i64;
@@ -365,6 +370,7 @@ mod tests {
     fn requests_in_pieces() {
         check(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nPING\r\n", &[&[b"GET", b"k"], &[b"PING"]], None);
         check(b"*1\r\n$0\r\n\r\n*0\r\n*-1\r\nPING\r\n", &[&[b""], &[], &[], &[b"PING"]], None);
+        check(b"*-9223372036854775808\r\nPING\r\n", &[&[], &[b"PING"]], None);
         check(b"PING\r\n\r\nSET a  b\n", &[&[b"PING"], &[], &[b"SET", b"a", b"b"]], None);
         check(
             b"SET k \"a\\x41\\n\\\"b\" 'it\\'s'\r\nGET k\r\n",

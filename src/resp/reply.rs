@@ -58,6 +58,7 @@ pub struct Mark {
 pub struct Reply {
     output: Output,
     protocol: Protocol,
+    bytes_max: usize,
 }
 
 impl Output {
@@ -163,7 +164,7 @@ impl Output {
 impl Reply {
     /// An empty reply.
     pub fn new(protocol: Protocol) -> Self {
-        Self { output: Output::default(), protocol }
+        Self { output: Output::default(), protocol, bytes_max: usize::MAX }
     }
 
     /// The protocol it writes.
@@ -175,6 +176,17 @@ impl Reply {
     /// Changes the protocol from here on.
     pub fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
+    }
+
+    /// Sets how many bytes may wait before [`Reply::is_too_long`].
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
+    /// Whether more has been written than the client may leave unread. Whoever writes as much as an argument says stops then.
+    #[inline]
+    pub fn is_too_long(&self) -> bool {
+        self.output.len() > self.bytes_max
     }
 
     /// Whether it writes RESP3.
@@ -190,6 +202,7 @@ impl Reply {
     }
 
     /// Bytes written and not taken yet.
+    #[inline]
     pub fn len(&self) -> usize {
         self.output.len()
     }
@@ -230,9 +243,9 @@ impl Reply {
     }
 
     /// `-text`; line ends inside become spaces. The text begins with its code (`ERR ...`).
-    pub fn error(&mut self, text: &str) {
-        let clean: Vec<u8> =
-            text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect();
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        let clean = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+        let clean: Vec<u8> = text.as_ref().iter().map(clean).collect();
         self.line(b'-', &clean);
     }
 

@@ -2,13 +2,12 @@
 //!
 //! A min-heap of (time, key hash), 16 bytes a key. It is not told when a key is deleted, overwritten or given another time: such
 //! a record is stale and is recognised when it comes up, because the entry that its hash leads to does not expire then. When
-//! more than half of the heap is stale it is rebuilt from the table, so its size stays within twice the keys that expire.
+//! more than half of the heap is stale these records are taken out, so its size stays within twice the keys that expire.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Table;
-use crate::base::hash::hash as hash_of;
 
 /// Rebuilding is not worth its while below this size.
 const REBUILD_MIN: usize = 64;
@@ -76,13 +75,65 @@ impl ExpiryIndex {
         }
     }
 
+    /// Keeps the records that tell what the table says, each once.
     fn rebuild(&mut self, table: &Table) {
-        let mut records = Vec::with_capacity(self.live);
-        table.each(&mut |entry| {
-            if let Some(at) = entry.expiry() {
-                records.push(Reverse((at, hash_of(entry.key()))));
-            }
+        let mut records = std::mem::take(&mut self.heap).into_vec();
+        records.retain(|Reverse((at, hash))| {
+            table.find_by_hash(*hash, |entry| entry.expiry() == Some(*at)).is_some()
         });
+        records.sort_unstable();
+        records.dedup();
         self.heap = BinaryHeap::from(records);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::hash::hash as hash_of;
+    use crate::store::{Db, NewValue};
+
+    /// Keys that get times again and again, lose them, go and come back, beside many that never expire.
+    #[test]
+    fn a_rebuilt_index_knows_every_key_once() {
+        const TIMES: i64 = 20;
+        let name = |number: i64| format!("key:{number}").into_bytes();
+        let mut db = Db::default();
+        let mut expected = vec![None; 500];
+        for number in 0..5000 {
+            db.insert(hash_of(&name(number)), &name(number), NewValue::Integer(number), None, 0);
+        }
+        for step in 0..20_000 {
+            let number = fastrand::usize(..expected.len());
+            let (key, at) = (name(number as i64), fastrand::i64(1..=TIMES));
+            let hash = hash_of(&key);
+            expected[number] = match step % 4 {
+                0 => {
+                    drop(db.remove(hash, &key));
+                    db.insert(hash, &key, NewValue::Integer(0), Some(at), 0);
+                    Some(at)
+                }
+                1 => {
+                    db.set_expiry(hash, &key, None);
+                    None
+                }
+                _ => {
+                    db.set_expiry(hash, &key, Some(at));
+                    Some(at)
+                }
+            };
+            let bound = (2 * db.expiry().len()).max(REBUILD_MIN);
+            let records = db.expiry.heap.len();
+            assert!(step % 4 == 1 || records <= bound, "{records} records, at most {bound}");
+        }
+        for now in 1..=TIMES {
+            while let Some(found) = db.pop_expired(now) {
+                if let Some(key) = found {
+                    drop(db.remove(hash_of(&key), &key));
+                }
+            }
+            let left = expected.iter().flatten().filter(|at| **at > now).count();
+            assert_eq!(db.expiry().len(), left, "after {now}");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub trait Waiter: Send + Sync {
 #[derive(Default)]
 pub struct Db {
     table: Table,
-    expiry: ExpiryIndex,
+    pub(super) expiry: ExpiryIndex,
     /// While an image is made of it.
     pub(super) share: Option<Box<Share>>,
 }
@@ -46,7 +46,8 @@ pub struct Db {
 #[derive(Default)]
 pub struct Stripe {
     first: Db,
-    others: Vec<Db>,
+    /// The other databases that something has been written to, in order of their numbers.
+    others: Vec<(usize, Box<Db>)>,
     watchers: Registry<Vec<Arc<dyn Watcher>>>,
     waiters: Registry<VecDeque<Arc<dyn Waiter>>>,
     /// Which keys' last writes may not be shown yet.
@@ -148,34 +149,49 @@ impl Stripe {
     /// A database's part, None when nothing was ever written to it here.
     #[inline]
     pub fn db(&self, index: usize) -> Option<&Db> {
-        if index == 0 { Some(&self.first) } else { self.others.get(index - 1) }
+        if index == 0 {
+            Some(&self.first)
+        } else {
+            self.other(index).ok().map(|place| &*self.others[place].1)
+        }
     }
 
     /// A database's part, made when missing.
     #[inline]
     pub fn db_mut(&mut self, index: usize) -> &mut Db {
-        if index == 0 {
-            return &mut self.first;
-        }
-        if self.others.len() < index {
-            self.others.resize_with(index, Db::default);
-        }
-        &mut self.others[index - 1]
+        if index == 0 { &mut self.first } else { self.other_mut(index) }
+    }
+
+    fn other_mut(&mut self, index: usize) -> &mut Db {
+        let place = self.other(index).unwrap_or_else(|place| {
+            self.others.reserve_exact(1);
+            self.others.insert(place, (index, Box::default()));
+            place
+        });
+        &mut self.others[place].1
+    }
+
+    /// Where a database above 0 is among the others, or belongs.
+    fn other(&self, index: usize) -> Result<usize, usize> {
+        self.others.binary_search_by_key(&index, |(other, _)| *other)
     }
 
     /// Detaches a database's part, leaving an empty one (FLUSHDB).
     pub fn take_db(&mut self, index: usize) -> Db {
-        match self.db(index) {
-            Some(_) => std::mem::take(self.db_mut(index)),
-            None => Db::default(),
+        if index == 0 {
+            return std::mem::take(&mut self.first);
         }
+        self.other(index).map_or_else(|_| Db::default(), |place| *self.others.remove(place).1)
     }
 
     /// Exchanges two databases' parts.
     pub fn swap_dbs(&mut self, one: usize, other: usize) {
-        let first = self.take_db(one);
-        let second = std::mem::replace(self.db_mut(other), first);
-        *self.db_mut(one) = second;
+        let (first, second) = (self.take_db(one), self.take_db(other));
+        for (index, db) in [(one, second), (other, first)] {
+            if index == 0 || !db.table.is_empty() {
+                *self.db_mut(index) = db;
+            }
+        }
     }
 
     /// All databases' tables take part in an image.
@@ -197,18 +213,17 @@ impl Stripe {
     /// Visits every database's part that there is.
     pub(super) fn each_db_mut(&mut self, visit: &mut dyn FnMut(usize, &mut Db)) {
         visit(0, &mut self.first);
-        self.others.iter_mut().enumerate().for_each(|(index, db)| visit(index + 1, db));
+        self.others.iter_mut().for_each(|(index, db)| visit(*index, db));
     }
 
     /// When the next key of any database is due, `i64::MAX` for never.
     pub fn next_expiry_ms(&self) -> i64 {
-        let dbs = std::iter::once(&self.first).chain(&self.others);
-        dbs.filter_map(|db| db.expiry.first_ms()).min().unwrap_or(i64::MAX)
+        self.dbs().filter_map(|(_, db)| db.expiry.first_ms()).min().unwrap_or(i64::MAX)
     }
 
-    /// Number of databases that have a part here.
-    pub fn db_count(&self) -> usize {
-        1 + self.others.len()
+    /// The databases that have a part here, with their numbers, in order.
+    pub fn dbs(&self) -> impl Iterator<Item = (usize, &Db)> {
+        std::iter::once((0, &self.first)).chain(self.others.iter().map(|(index, db)| (*index, &**db)))
     }
 
     /// Registers a watcher of a key.
@@ -288,5 +303,28 @@ impl Stripe {
     /// Numbers of keys watched and waited for.
     pub fn registered(&self) -> (usize, usize) {
         (self.watchers.as_ref().map_or(0, |map| map.len()), self.waiters.as_ref().map_or(0, |map| map.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_high_database_costs_one_part() {
+        let mut stripe = Stripe::default();
+        let numbers = |stripe: &Stripe| stripe.dbs().map(|(index, _)| index).collect::<Vec<_>>();
+        for index in [9999, 3, 15] {
+            stripe.db_mut(index).insert(1, b"key", NewValue::Integer(index as i64), None, 0);
+        }
+        assert_eq!(numbers(&stripe), [0, 3, 15, 9999]);
+        stripe.swap_dbs(3, 4);
+        stripe.swap_dbs(15, 0);
+        stripe.swap_dbs(20, 21);
+        assert_eq!(numbers(&stripe), [0, 4, 9999]);
+        assert!(stripe.db(0).unwrap().find(1, b"key").is_some());
+        assert!(stripe.db(4).unwrap().find(1, b"key").is_some());
+        assert_eq!(stripe.take_db(9999).table().len(), 1);
+        assert!(stripe.db(9999).is_none() && stripe.take_db(9999).table().is_empty());
     }
 }

@@ -1,7 +1,7 @@
 // Tour of ioredis: every family through the package's own methods, then 500 connections.
 
 const Redis = require("ioredis");
-const { assert, equal, rejects, runAll, sleep, test, until } = require("./support.cjs");
+const { assert, equal, rejects, runAll, test, until } = require("./support.cjs");
 
 const PROTOCOL = Number(process.env.PROTOCOL);
 const OPTIONS = { port: Number(process.env.PORT), password: process.env.PASSWORD, protocol: PROTOCOL };
@@ -126,19 +126,19 @@ test("pipelines and transactions", async () => {
 test("blocking", async () => {
   const blocked = connect();
   const cases = [
-    [() => blocked.blpop("bl", "bl2", 10), () => r.rpush("bl2", "x"), ["bl2", "x"]],
-    [() => blocked.blmove("bm", "to", "LEFT", "RIGHT", 10), () => r.rpush("bm", "x"), "x"],
-    [() => blocked.bzpopmin("bz", 10), () => r.zadd("bz", 1, "x"), ["bz", "x", "1"]],
+    [() => blocked.blpop("bl", "bl2", 60), () => r.rpush("bl2", "x"), ["bl2", "x"]],
+    [() => blocked.blmove("bm", "to", "LEFT", "RIGHT", 60), () => r.rpush("bm", "x"), "x"],
+    [() => blocked.bzpopmin("bz", 60), () => r.zadd("bz", 1, "x"), ["bz", "x", "1"]],
   ];
   for (const [wait, wake, expected] of cases) {
     const waiting = wait();
-    await sleep(30);
+    await until(async () => String(await r.info("clients")).includes("blocked_clients:1\r"));
     await wake();
     const reply = await waiting;
     equal(Array.isArray(reply) ? reply.map(String) : reply, expected);
   }
-  const waiting = blocked.xread("BLOCK", 10000, "STREAMS", "bx", "$");
-  await sleep(30);
+  const waiting = blocked.xread("BLOCK", 60000, "STREAMS", "bx", "$");
+  await until(async () => String(await r.info("clients")).includes("blocked_clients:1\r"));
   const id = await r.xadd("bx", "*", "f", "v");
   equal(pairs(await waiting).flat(), ["bx", [[id, ["f", "v"]]]]);
   equal(await blocked.blpop("none", 0.1), null);
@@ -177,7 +177,7 @@ async function crowd(work) {
 
 test("500 connections: BLPOP serves each element once", () =>
   crowd(async (clients) => {
-    const waiting = clients.map((c) => c.blpop("q1", "q2", 30));
+    const waiting = clients.map((c) => c.blpop("q1", "q2", 120));
     await until(async () => (await r.info("clients")).includes(`blocked_clients:${CROWD}`));
     await Promise.all(clients.map((_, n) => r.rpush(`q${1 + (n % 2)}`, n)));
     const served = (await Promise.all(waiting)).map(([, value]) => Number(value)).sort((a, b) => a - b);

@@ -1,7 +1,7 @@
 // Tour of node-redis: every family through the package's own methods, then 500 connections.
 
 const { createClient, RESP_TYPES } = require("redis");
-const { assert, equal, rejects, runAll, sleep, test, until } = require("./support.cjs");
+const { assert, equal, rejects, runAll, test, until } = require("./support.cjs");
 
 const RESP = Number(process.env.PROTOCOL);
 const CROWD = 500;
@@ -127,18 +127,18 @@ test("pipelines and transactions", async () => {
 test("blocking", async () => {
   const blocked = await connect();
   const cases = [
-    [() => blocked.blPop(["bl", "bl2"], 10), () => r.rPush("bl2", "x"), { key: "bl2", element: "x" }],
-    [() => blocked.blMove("bm", "to", "LEFT", "RIGHT", 10), () => r.rPush("bm", "x"), "x"],
-    [() => blocked.bzPopMin("bz", 10), () => r.zAdd("bz", { score: 1, value: "x" }), { key: "bz", value: "x", score: 1 }],
+    [() => blocked.blPop(["bl", "bl2"], 60), () => r.rPush("bl2", "x"), { key: "bl2", element: "x" }],
+    [() => blocked.blMove("bm", "to", "LEFT", "RIGHT", 60), () => r.rPush("bm", "x"), "x"],
+    [() => blocked.bzPopMin("bz", 60), () => r.zAdd("bz", { score: 1, value: "x" }), { key: "bz", value: "x", score: 1 }],
   ];
   for (const [wait, wake, expected] of cases) {
     const waiting = wait();
-    await sleep(30);
+    await until(async () => String(await r.info("clients")).includes("blocked_clients:1\r"));
     await wake();
     equal(await waiting, expected);
   }
-  const waiting = blocked.xRead({ key: "bx", id: "$" }, { BLOCK: 10000 });
-  await sleep(30);
+  const waiting = blocked.xRead({ key: "bx", id: "$" }, { BLOCK: 60000 });
+  await until(async () => String(await r.info("clients")).includes("blocked_clients:1\r"));
   const id = await r.xAdd("bx", "*", { f: "v" });
   assert.ok(JSON.stringify(await waiting).includes(id));
   equal(await blocked.blPop("none", 0.1), null);
@@ -172,7 +172,7 @@ async function crowd(work) {
 
 test("500 connections: BLPOP serves each element once", () =>
   crowd(async (many) => {
-    const waiting = many.map((c) => c.blPop(["q1", "q2"], 30));
+    const waiting = many.map((c) => c.blPop(["q1", "q2"], 120));
     await until(async () => String(await r.info("clients")).includes(`blocked_clients:${CROWD}`));
     await Promise.all(many.map((_, n) => r.rPush(`q${1 + (n % 2)}`, String(n))));
     const served = (await Promise.all(waiting)).map(({ element }) => Number(element)).sort((a, b) => a - b);

@@ -24,7 +24,7 @@ TOURS = {
     "node_redis": ["node", str(HERE / "node_redis.cjs")],
 }
 PROTOCOLS = ("2", "3")
-LIMIT_SECONDS = 180
+LIMIT_SECONDS = 900
 
 
 def tour(name, protocol):

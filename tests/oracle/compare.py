@@ -137,8 +137,10 @@ def command_name(command):
 
 def newer_encoding(name, a, b):
     """7.2 keeps small sets and lists in listpacks where 7.0 had hashtable and quicklist, and makes a sorted set or hash that
-    may become large (ZADD or HSET of many, ZRANGESTORE) a skiplist or hashtable at once."""
-    changed = ((b"hashtable", b"listpack"), (b"quicklist", b"listpack"), (b"listpack", b"skiplist"), (b"listpack", b"hashtable"))
+    may become large (ZADD, HSET or SADD of many, ZRANGESTORE) a skiplist or hashtable at once; so does SADD with members that
+    are named twice and counted twice, which leave an intset in 7.0."""
+    changed = ((b"hashtable", b"listpack"), (b"quicklist", b"listpack"), (b"listpack", b"skiplist"), (b"listpack", b"hashtable"),
+               (b"intset", b"hashtable"), (b"intset", b"listpack"))  # fmt: skip
     return name == "OBJECT ENCODING" and (a, b) in changed
 
 

@@ -109,7 +109,7 @@ def is_error(reply):
 class Connection:
     """A blocking connection to a local port, or to the unix socket of a path; every wait is bounded by `timeout_s`."""
 
-    def __init__(self, address, timeout_s=20.0):
+    def __init__(self, address, timeout_s=60.0):
         if isinstance(address, int):
             self.socket = socket.create_connection(("127.0.0.1", address), timeout=timeout_s)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

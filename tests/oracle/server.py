@@ -6,6 +6,7 @@ PATH). Both take redis-server's flags.
 
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import time
 from resp import Connection, is_error
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-READY_SECONDS = 20
+READY_SECONDS = 60
 
 
 def tartan_command():
@@ -31,9 +32,14 @@ def is_tartan(command):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that the system does not give to outgoing connections."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.SystemRandom().randrange(10000, 20000)))
+                return probe.getsockname()[1]
+            except OSError:
+                continue
 
 
 def clean_environment():

@@ -1,6 +1,7 @@
 //! Times to live.
 
 use crate::config::{Id, keyspace_events as event};
+use crate::engine::error::echoed;
 use crate::engine::{Args, CommandError, CommandResult, Context};
 use crate::store::Entry;
 
@@ -37,8 +38,10 @@ impl Conditions {
                 () if args.is(index, "GT") => &mut conditions.greater,
                 () if args.is(index, "LT") => &mut conditions.less,
                 () => {
-                    let option = String::from_utf8_lossy(argument);
-                    return Err(CommandError::new(format!("ERR Unsupported option {option}")));
+                    return Err(CommandError::of(&[
+                        &"ERR Unsupported option ",
+                        &echoed(argument, usize::MAX),
+                    ]));
                 }
             };
             *condition = true;

@@ -2,6 +2,7 @@
 
 use crate::base::{alloc, descriptors, log};
 use crate::config::{Changes, Config, Id, SetError};
+use crate::engine::error::echoed;
 use crate::engine::{Args, Call, CommandError, CommandResult, Context, Handling, Row, evict, keyless, text};
 use crate::persistence::aof::Fsync;
 
@@ -61,6 +62,10 @@ fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 }
 
 fn refusal(error: &SetError) -> CommandError {
+    if let SetError::Unknown(name) = error {
+        const REASON: &str = "ERR Unknown option or number of arguments for CONFIG SET - '";
+        return CommandError::of(&[&REASON, &echoed(name, usize::MAX), &"'"]);
+    }
     CommandError::new(format!("ERR {error}"))
 }
 

@@ -4,6 +4,7 @@ use super::digest::Digest;
 use crate::base::log;
 use crate::commands::generic::object::encoding_of;
 use crate::config::Id;
+use crate::engine::error::echoed;
 use crate::engine::keyspace::idle_seconds;
 use crate::engine::{
     Args, BlockRequest, CommandError, CommandResult, Context, Handling, Row, TimeoutReply, text, whole,
@@ -43,7 +44,7 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         (b"help", 2) => ctx.reply.help(HELP),
         (b"digest", 2) => digest(ctx),
         (b"digest-value", 2..) => digest_values(ctx, args),
-        (b"error", 3) => return Err(CommandError::new(String::from_utf8_lossy(args.at(2)))),
+        (b"error", 3) => return Err(CommandError::new(args.at(2))),
         (b"log", 3) => {
             log::warning!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
             ctx.reply.ok();
@@ -57,10 +58,11 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         }
         (b"sleep", 3) => sleep(ctx, args),
         _ => {
-            return Err(CommandError::new(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
-                String::from_utf8_lossy(args.at(1))
-            )));
+            return Err(CommandError::of(&[
+                &"ERR unknown subcommand or wrong number of arguments for '",
+                &echoed(args.at(1), usize::MAX),
+                &"'. Try DEBUG HELP.",
+            ]));
         }
     }
     Ok(())

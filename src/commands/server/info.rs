@@ -121,8 +121,8 @@ impl StoreFigures {
 
     fn add(&mut self, stripe: &Stripe, now_ms: i64) {
         let mut keys = 0;
-        for (db, figures) in self.databases.iter_mut().enumerate().take(stripe.db_count()) {
-            let Some(part) = stripe.db(db) else { continue };
+        for (db, part) in stripe.dbs() {
+            let figures = &mut self.databases[db];
             keys += part.table().len();
             figures.keys += part.table().len();
             figures.expiring += part.expiry().len();

@@ -335,7 +335,10 @@ fn random_members<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResul
     write_head(ctx.reply, sample::drawn(count, zset.len()), with_scores);
     // Where all are wanted they come from the highest to the lowest, as in Redis.
     let (all, nth) = (zset.iter().rev(), |rank| zset.get(rank));
-    sample::draw(count, zset.len(), all, nth, |member| write_member(ctx.reply, member, with_scores));
+    sample::draw(count, zset.len(), all, nth, |member| {
+        write_member(ctx.reply, member, with_scores);
+        sample::enough(ctx.reply)
+    });
     Ok(())
 }
 

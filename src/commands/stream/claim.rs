@@ -195,7 +195,7 @@ impl ClaimRequest {
 }
 
 fn unknown_option(option: &[u8]) -> CommandError {
-    CommandError::new(format!("ERR Unrecognized XCLAIM option '{}'", shown(option)))
+    CommandError::of(&[&"ERR Unrecognized XCLAIM option '", &shown(option), &"'"])
 }
 
 /// That the group is there, for commands that say so before they look at the other arguments.

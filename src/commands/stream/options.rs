@@ -1,7 +1,7 @@
 //! What the commands for streams have in common: identifiers among the arguments, error texts, entries in replies, and the
 //! journal's form of what a group has done.
 
-use crate::engine::execute::printable;
+use crate::engine::error::echoed;
 use crate::engine::{Args, CommandError, CommandResult, Context, text};
 use crate::resp::Reply;
 use crate::value::compact::listpack::Item;
@@ -64,31 +64,35 @@ fn excluded_or_not(argument: &[u8], excluded: bool, missing_seq: u64) -> Result<
 }
 
 /// An argument in an error text.
-pub fn shown(argument: &[u8]) -> String {
-    printable(argument, usize::MAX)
+pub fn shown(argument: &[u8]) -> &[u8] {
+    echoed(argument, usize::MAX)
 }
 
 /// No such group, in the words of most commands.
 pub fn no_group(key: &[u8], group: &[u8]) -> CommandError {
-    CommandError::new(format!("NOGROUP No such key '{}' or consumer group '{}'", shown(key), shown(group)))
+    CommandError::of(&[&"NOGROUP No such key '", &shown(key), &"' or consumer group '", &shown(group), &"'"])
 }
 
 /// No such group, in the words of XGROUP and XINFO.
 pub fn no_group_for_key(key: &[u8], group: &[u8]) -> CommandError {
-    CommandError::new(format!(
-        "NOGROUP No such consumer group '{}' for key name '{}'",
-        shown(group),
-        shown(key)
-    ))
+    CommandError::of(&[
+        &"NOGROUP No such consumer group '",
+        &shown(group),
+        &"' for key name '",
+        &shown(key),
+        &"'",
+    ])
 }
 
 /// A subcommand with options that it does not have.
 pub fn wrong_subcommand(args: Args<'_>) -> CommandError {
-    CommandError::new(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
-        printable(args.at(1), SHOWN_BYTES_MAX),
-        shown(args.at(0)).to_ascii_uppercase()
-    ))
+    CommandError::of(&[
+        &"ERR unknown subcommand or wrong number of arguments for '",
+        &echoed(args.at(1), SHOWN_BYTES_MAX),
+        &"'. Try ",
+        &shown(args.at(0)).to_ascii_uppercase(),
+        &" HELP.",
+    ])
 }
 
 /// The value of an option, if it is an integer; else an error with this text.

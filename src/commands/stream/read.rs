@@ -238,11 +238,13 @@ pub fn xreadgroup<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResul
 }
 
 fn no_group(key: &[u8], group: &[u8]) -> CommandError {
-    CommandError::new(format!(
-        "NOGROUP No such key '{}' or consumer group '{}' in XREADGROUP with GROUP option",
-        shown(key),
-        shown(group)
-    ))
+    CommandError::of(&[
+        &"NOGROUP No such key '",
+        &shown(key),
+        &"' or consumer group '",
+        &shown(group),
+        &"' in XREADGROUP with GROUP option",
+    ])
 }
 
 fn group_reads(argument: &[u8]) -> Result<From, CommandError> {

@@ -55,6 +55,8 @@ impl ScoreBound {
 }
 
 fn parse_like_strtod(text: &[u8]) -> Option<f64> {
+    // It does not see what comes after a zero byte.
+    let text = text.split(|&byte| byte == 0).next()?;
     if text.is_empty() {
         return Some(0.0);
     }
@@ -169,6 +171,8 @@ mod tests {
         check("1.5", Some((1.5, false)));
         check("(1.5", Some((1.5, true)));
         check("", Some((0.0, false)));
+        check("1.5\0x", Some((1.5, false)));
+        check("(\0", Some((0.0, true)));
         check("(", Some((0.0, true)));
         check("( 1", Some((1.0, true)));
         check(" 1", Some((1.0, false)));

@@ -1,5 +1,8 @@
 //! HELLO, AUTH, CLIENT and RESET, as far as one connection alone cannot show it.
 
+use std::io::Read;
+
+use crate::support::client::encode;
 use crate::support::{Client, Reply, Server};
 
 fn ok() -> Reply {
@@ -69,7 +72,7 @@ fn replies_can_be_switched_off_and_skipped() {
         ["CLIENT REPLY SKIP", "ECHO 1", "ECHO 2", "CLIENT REPLY OFF", "ECHO 3", "CLIENT REPLY ON", "ECHO 4"];
     for line in words {
         let arguments: Vec<&str> = line.split(' ').collect();
-        client.send(&crate::support::client::encode(&arguments)).unwrap();
+        client.send(&encode(&arguments)).unwrap();
     }
     let bulk = |text: &str| Reply::Bulk(text.into());
     for expected in [bulk("2"), ok(), bulk("4")] {
@@ -83,7 +86,7 @@ fn a_client_that_waits_can_be_unblocked() {
     let (mut waiting, mut other) = (server.client(), server.client());
     let id = waiting.call(&["CLIENT", "ID"]).integer().to_string();
     for (reason, expected) in [("TIMEOUT", Reply::Null), ("ERROR", Reply::Error("UNBLOCKED".into()))] {
-        waiting.send(&crate::support::client::encode(&["BLPOP", "k", "0"])).unwrap();
+        waiting.send(&encode(&["BLPOP", "k", "0"])).unwrap();
         while other.call(&["CLIENT", "UNBLOCK", &id, reason]) == Reply::Integer(0) {}
         match (waiting.read().unwrap(), expected) {
             (Reply::Error(text), Reply::Error(start)) => assert!(text.starts_with(&start), "{text}"),
@@ -91,4 +94,38 @@ fn a_client_that_waits_can_be_unblocked() {
         }
     }
     assert_eq!(other.call(&["CLIENT", "UNBLOCK", &id]), Reply::Integer(0));
+}
+
+/// As a redis-server 7.2.4 does: what comes after is run and not answered.
+#[test]
+fn a_transaction_that_closes_or_silences_its_own_client_ends_its_reply_there() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    for command in [
+        &["MULTI"][..],
+        &["CLIENT", "REPLY", "OFF"],
+        &["SET", "silenced", "1"],
+        &["EXEC"],
+        &["GET", "silenced"],
+        &["CLIENT", "REPLY", "ON"],
+    ] {
+        client.send(&encode(command)).unwrap();
+    }
+    let expected = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n";
+    let mut replies = vec![0; expected.len()];
+    client.stream().read_exact(&mut replies).unwrap();
+    assert_eq!(String::from_utf8_lossy(&replies), expected);
+    for command in [
+        &["MULTI"][..],
+        &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"],
+        &["SET", "closed", "1"],
+        &["EXEC"],
+    ] {
+        client.send(&encode(command)).unwrap();
+    }
+    let mut rest = String::new();
+    client.stream().read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n");
+    let mut client = server.client();
+    assert_eq!(client.call(&["EXISTS", "silenced", "closed"]), Reply::Integer(2));
 }

@@ -1,21 +1,9 @@
 //! Lists: clients that wait. Who is served, when, and with what.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::client::encode;
 use crate::support::{Client, Reply, Server};
-
-/// Long enough for a command that was sent to have been run.
-const SETTLE: Duration = Duration::from_millis(60);
-
-/// A client that has sent a command and waits.
-fn waiting(server: &Server, command: &str) -> Client {
-    let mut client = server.client();
-    client.send(&encode(&words(command))).unwrap();
-    sleep(SETTLE);
-    client
-}
 
 fn words(command: &str) -> Vec<&str> {
     command.split(' ').collect()
@@ -36,7 +24,7 @@ fn pair(key: &str, element: &str) -> Reply {
 /// Whoever waits with `waiters` gets `expected` when `commands` have been run by another client.
 fn check(waiters: &[&str], commands: &[&str], expected: &[Reply]) {
     let server = Server::with_workers(2);
-    let mut clients: Vec<Client> = waiters.iter().map(|command| waiting(&server, command)).collect();
+    let mut clients: Vec<Client> = waiters.iter().map(|command| server.waiting(command)).collect();
     let mut writer = server.client();
     for command in commands {
         let reply = call(&mut writer, command);
@@ -79,7 +67,8 @@ fn a_time_out_is_neither_early_nor_late() {
     for command in ["BLPOP k 0.1", "BLMOVE k l LEFT LEFT 0.1", "BLMPOP 0.1 1 k LEFT"] {
         let begun = Instant::now();
         assert_eq!(call(&mut client, command), Reply::Null);
-        assert!((100..5_000).contains(&begun.elapsed().as_millis()), "{command}");
+        // The server's milliseconds are whole, ours are not.
+        assert!((99..30_000).contains(&begun.elapsed().as_millis()), "{command}");
     }
     assert_eq!(call(&mut client, "RPUSH k a"), Reply::Integer(1));
     assert_eq!(call(&mut client, "LLEN k"), Reply::Integer(1));
@@ -88,8 +77,8 @@ fn a_time_out_is_neither_early_nor_late() {
 #[test]
 fn nothing_is_taken_for_a_client_that_has_gone() {
     let server = Server::with_workers(2);
-    drop(waiting(&server, "BLPOP k 0"));
-    sleep(SETTLE);
+    drop(server.waiting("BLPOP k 0"));
+    server.await_blocked(0);
     let mut writer = server.client();
     call(&mut writer, "RPUSH k a");
     assert_eq!(call(&mut writer, "LPOP k"), bulk("a"));
@@ -101,7 +90,7 @@ fn what_a_waiting_client_sends_runs_afterwards() {
     let mut client = server.client();
     let commands = ["BLPOP k 0", "RPUSH l x", "BLPOP k 0", "LLEN l"];
     client.send(&commands.iter().flat_map(|command| encode(&words(command))).collect::<Vec<u8>>()).unwrap();
-    sleep(SETTLE);
+    server.await_blocked(1);
     let mut writer = server.client();
     assert_eq!(call(&mut writer, "LLEN l"), Reply::Integer(0));
     call(&mut writer, "RPUSH k a b");

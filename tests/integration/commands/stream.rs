@@ -1,15 +1,13 @@
 //! Streams: clients that wait, and what is journaled. The expected lines are those of the log of a redis-server 7.2.4.
 
-use std::thread::sleep;
 use std::time::Duration;
 
 use tartan::journal::Merger;
 
 use crate::journal::{self, node};
-use crate::support::client::encode;
 use crate::support::{Client, Reply, Server};
 
-/// Long enough for a command that was sent to have been run.
+/// How long to listen for a reply that must not come.
 const SETTLE: Duration = Duration::from_millis(60);
 
 const GROUP: [&str; 2] = ["XADD t 1-1 a 1", "XGROUP CREATE t g $"];
@@ -38,15 +36,7 @@ fn check(setup: &[&str], waiters: &[&str], commands: &[&str], expected: &[&str])
     let server = Server::with_workers(2);
     let mut writer = server.client();
     setup.iter().for_each(|command| drop(writer.call(&words(command))));
-    let mut clients: Vec<Client> = waiters
-        .iter()
-        .map(|command| {
-            let mut client = server.client();
-            client.send(&encode(&words(command))).unwrap();
-            sleep(SETTLE);
-            client
-        })
-        .collect();
+    let mut clients: Vec<Client> = waiters.iter().map(|command| server.waiting(command)).collect();
     for command in commands {
         let reply = writer.call(&words(command));
         assert!(!matches!(reply, Reply::Error(_)), "{command}: {reply:?}");

@@ -95,6 +95,14 @@ impl Client {
         &self.stream
     }
 
+    /// Whether something has come in that has not been read.
+    pub fn has_input(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let found = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_nonblocking(false).unwrap();
+        found || self.at < self.buffer.len()
+    }
+
     /// The next reply.
     pub fn read(&mut self) -> io::Result<Reply> {
         let line = self.line()?;

@@ -4,8 +4,20 @@ pub mod client;
 pub mod linearizability;
 pub mod server;
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 pub use client::{Client, Reply};
 pub use server::Server;
+
+/// Waits until a condition holds, far longer than a busy machine takes.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        sleep(Duration::from_millis(2));
+    }
+}
 
 /// `count` times the environment's `TARTAN_TEST_SCALE`.
 pub fn scaled(count: usize) -> usize {

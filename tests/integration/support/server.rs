@@ -3,13 +3,17 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use super::client::{Client, Reply};
+use super::client::{Client, Reply, encode};
+use super::eventually;
 
-const READY_SECONDS: u64 = 20;
+const READY_SECONDS: u64 = 60;
+/// Another process may take a port between our look at it and the server's.
+const STARTS_MAX: usize = 5;
 
 /// A running server.
 pub struct Server {
@@ -21,6 +25,15 @@ pub struct Server {
 impl Server {
     /// Starts a server with `flags` behind the common ones and waits until it answers PING.
     pub fn start(flags: &[&str]) -> Self {
+        for _ in 1..STARTS_MAX {
+            if let Ok(server) = Self::try_start(flags) {
+                return server;
+            }
+        }
+        Self::try_start(flags).unwrap_or_else(|log| panic!("the server does not start; its log:\n{log}"))
+    }
+
+    fn try_start(flags: &[&str]) -> Result<Self, String> {
         let port = free_port();
         let directory = env::temp_dir().join(format!("tartan-integration-{}-{port}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
@@ -47,8 +60,8 @@ impl Server {
         command.args(flags).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
         let process = command.spawn().unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let mut server = Self { process, directory, port };
-        server.wait_until_ready();
-        server
+        server.wait_until_ready()?;
+        Ok(server)
     }
 
     /// A server with this many workers.
@@ -65,6 +78,24 @@ impl Server {
         Client::connect(self.port)
     }
 
+    /// A new connection that has sent a command and waits in it, unless it has been answered at once.
+    pub fn waiting(&self, command: &str) -> Client {
+        let words: Vec<&str> = command.split(' ').collect();
+        let (mut client, mut observer) = (self.client(), self.client());
+        let id = client.call(&["CLIENT", "ID"]).integer().to_string();
+        client.send(&encode(&words)).unwrap();
+        eventually(&format!("{command} waits"), || {
+            observer.call(&["CLIENT", "LIST", "ID", &id]).text().contains(" flags=b ") || client.has_input()
+        });
+        client
+    }
+
+    /// Waits until this many clients wait in a blocking command.
+    pub fn await_blocked(&self, count: usize) {
+        let (mut client, line) = (self.client(), format!("blocked_clients:{count}\r\n"));
+        eventually(&line, || client.call(&["INFO", "clients"]).text().contains(&line));
+    }
+
     /// Resident memory of the process in bytes.
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
@@ -72,17 +103,21 @@ impl Server {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
-    fn wait_until_ready(&mut self) {
+    /// The log as an error when the server has ended because it could not listen.
+    fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(READY_SECONDS);
         while Instant::now() < deadline && self.process.try_wait().unwrap().is_none() {
             if let Ok(mut client) = Client::try_connect(self.port)
                 && client.try_call(&["PING"]).is_ok_and(|reply| reply == Reply::Simple("PONG".into()))
             {
-                return;
+                return Ok(());
             }
             sleep(Duration::from_millis(10));
         }
         let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        if self.process.try_wait().unwrap().is_some() && log.contains("Address already in use") {
+            return Err(log);
+        }
         panic!("the server did not answer PING within {READY_SECONDS} seconds; its log:\n{log}");
     }
 }
@@ -99,6 +134,16 @@ fn program() -> String {
     env::var("TARTAN_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tartan").into())
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port that nobody listens on at this moment, and that the system does not give to outgoing connections.
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 10_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % u32::from(COUNT)) as u16;
+    loop {
+        let port = FIRST + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
 }
