@@ -287,6 +287,13 @@ impl Replay for Player {
     }
 
     fn run(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
+        if let [first, second, code] | [first, second, _, code] = arguments
+            && first.eq_ignore_ascii_case(b"function")
+            && second.eq_ignore_ascii_case(b"load")
+        {
+            self.worker.node.libraries.lock().push(code.to_vec());
+            return Ok(());
+        }
         if execute::find(&self.worker.node, arguments).is_none() {
             let name = arguments.first().map_or_else(Default::default, |name| String::from_utf8_lossy(name));
             return Err(format!("Unknown command '{name}' reading the append only file"));

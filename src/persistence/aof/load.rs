@@ -2,8 +2,8 @@
 //!
 //! A crash can leave a command half written at the end of the last part. With `aof-load-truncated yes` what is not whole is cut
 //! off: the half command, or all of a transaction whose EXEC is missing. Anything else that cannot be read is refused, because
-//! nobody knows what was there. Unlike Redis, a transaction that ends within a command is cut off from its MULTI on as well, and
-//! a part that is not the last is refused without being cut.
+//! nobody knows what was there. Unlike Redis, a transaction that ends within a command is cut off from its MULTI on as well; a
+//! part that is not the last is refused without being cut, unless a power cut has taken the end of it (`aof::log`).
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -13,8 +13,9 @@ use std::path::Path;
 use smallvec::SmallVec;
 
 use super::files::PartFile;
+use super::log::{LENGTH_MARK, SYNCED_MARK};
 use super::read::{Arguments, CommandReader, Fault, Item, ReadError};
-use crate::base::{clock, log};
+use crate::base::{clock, log, number};
 
 /// Bytes between two reports of progress.
 const REPORT_BYTES: u64 = 1 << 20;
@@ -87,7 +88,26 @@ pub fn load_parts(
         let started_us = clock::unix_us();
         let state = load_part(&file.path, loaded, target);
         let name = &file.part.name;
-        match decide(&state, name, at + 1 == parts.len(), load_truncated) {
+        let next = parts.get(at + 1);
+        let lost = next.map_or(Lost::Nothing, |next| lost_between(file, next));
+        if let Lost::Promised(bytes) = lost {
+            log::warning!(
+                "The AOF {} has lost {bytes} bytes at its end that were on the disk: restore it from a copy, or make one and use \
+                 tartan check-aof --fix <filename.manifest>",
+                name.display()
+            );
+            return Err(LoadFailed);
+        }
+        let is_short = lost == Lost::Unpromised;
+        match decide(&state, name, next.is_none() || is_short, load_truncated) {
+            Decision::Accept if is_short && !load_truncated => {
+                log::warning!(
+                    "The AOF {} is shorter than it was: a power cut has taken its end, and what was written after it can't be \
+                     used. To start with what there is, set aof-load-truncated to yes",
+                    name.display()
+                );
+                return Err(LoadFailed);
+            }
             Decision::Accept => {}
             Decision::Truncate(offset) => cut(file, &state, offset, target)?,
             Decision::Refuse(reasons) => {
@@ -102,7 +122,56 @@ pub fn load_parts(
             file.part.kind.word(),
             name.display()
         );
+        if is_short {
+            return parts[at + 1..].iter().try_for_each(set_aside);
+        }
     }
+    Ok(())
+}
+
+/// What is missing at the end of a part, as the next one tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lost {
+    /// Nothing, or it does not tell.
+    Nothing,
+    /// What a power cut has taken before it was on the disk: then nothing in the next part was promised to anybody either.
+    Unpromised,
+    /// So many bytes that were on the disk.
+    Promised(u64),
+}
+
+fn lost_between(part: &PartFile, next: &PartFile) -> Lost {
+    let Ok(file) = File::open(&next.path) else { return Lost::Nothing };
+    let mut reader = CommandReader::new(file, 0);
+    let (mut bytes, mut was_synced) = (0, false);
+    while let Ok(Some(item)) = reader.next_item() {
+        let Item::Annotation(line) = item else { continue };
+        was_synced |= line == SYNCED_MARK;
+        if let Some(length) = line.strip_prefix(LENGTH_MARK) {
+            bytes = number::parse_i64(length).unwrap_or(0) as u64;
+        }
+    }
+    match bytes.saturating_sub(part.bytes) {
+        0 => Lost::Nothing,
+        bytes if was_synced => Lost::Promised(bytes),
+        _ => Lost::Unpromised,
+    }
+}
+
+/// Keeps a part that can't be used under another name, and puts an empty one in its place.
+fn set_aside(file: &PartFile) -> Result<(), LoadFailed> {
+    let mut aside = file.path.clone().into_os_string();
+    aside.push(".unused");
+    let moved = std::fs::rename(&file.path, &aside).and_then(|()| File::create(&file.path)?.sync_all());
+    moved.map_err(|error| {
+        log::warning!("Can't set the AOF {} aside: {error}", file.path.display());
+        LoadFailed
+    })?;
+    log::warning!(
+        "A power cut has taken the end of the AOF before {}. Nothing in this one had been promised: it is kept as {} and not used",
+        file.path.display(),
+        Path::new(&aside).display()
+    );
     Ok(())
 }
 
@@ -448,5 +517,35 @@ mod tests {
         check(b"REDIS", true, true, &["no RDB", "Error reading the RDB base file log, AOF loading aborted"]);
         let state = load_part(&folder.0.join("missing"), 0, &mut Recorder::default());
         assert!(matches!(decide(&state, OsStr::new("x"), true, true), Decision::Refuse(_)));
+    }
+
+    #[test]
+    fn what_follows_a_part_that_a_power_cut_has_shortened_is_not_used() {
+        const ONE: &[u8] = b"*1\r\n$3\r\nONE\r\n";
+        const TWO: &[u8] = b"*1\r\n$3\r\nTWO\r\n";
+        let check = |name: &str, first: &[u8], marks: &str, expected: Option<&[&str]>| {
+            let folder = Folder::new(name);
+            let next = [marks.as_bytes(), TWO].concat();
+            let parts = [folder.part("one", first), folder.part("two", &next)];
+            let mut recorder = Recorder::default();
+            let outcome = load_parts(&parts, true, &mut recorder);
+            assert_eq!(
+                outcome.is_ok().then_some(recorder.done),
+                expected.map(|done| { done.iter().map(|text| (*text).to_owned()).collect() }),
+                "{name}"
+            );
+            let aside = folder.0.join("two.unused");
+            assert_eq!(aside.exists(), expected == Some(&["ONE"]), "{name}");
+            if aside.exists() {
+                assert_eq!((fs::read(aside).unwrap(), fs::read(&parts[1].path).unwrap()), (next, Vec::new()));
+            }
+        };
+        let torn = [ONE, &TWO[..5]].concat();
+        check("whole", ONE, "#PREVIOUS-BYTES:13\r\n", Some(&["ONE", "TWO"]));
+        check("unmarked", ONE, "", Some(&["ONE", "TWO"]));
+        check("short", ONE, "#PREVIOUS-BYTES:26\r\n", Some(&["ONE"]));
+        check("torn", &torn, "#PREVIOUS-BYTES:26\r\n", Some(&["ONE"]));
+        check("synced", ONE, "#PREVIOUS-BYTES:26\r\n#PREVIOUS-SYNCED\r\n", None);
+        check("torn-unmarked", &torn, "", None);
     }
 }

@@ -11,7 +11,10 @@
 //! every [`RETRY`], and the journal says that it is failing: clients are told so and nobody waits. A file that can't be cut back
 //! is continued where the write stopped. So the file never holds half a record followed by others.
 //!
-//! *Cut* (design 5): [`Log::switch_at`] names the record from which on another file is written; the old one is synced before.
+//! *Cut* (design 5): [`Log::switch_at`] names the record from which on another file is written; the old one is synced before
+//! anything in the new one is. The new file begins with the length of the old one ([`LENGTH_MARK`]), and says later that the
+//! old one is on the disk ([`SYNCED_MARK`]): should a power cut leave the old file short, and no such word in the new one, then
+//! nothing in the new one was promised to anybody, and it can't be used, since what was before it is missing.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,6 +29,11 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::base::{clock, log};
 use crate::journal::{Journal, Merger};
 use crate::resp::encode_command;
+
+/// Begins an increment: the length of the one before it follows.
+pub const LENGTH_MARK: &[u8] = b"#PREVIOUS-BYTES:";
+/// Stands in an increment once the one before it is on the disk as a whole.
+pub const SYNCED_MARK: &[u8] = b"#PREVIOUS-SYNCED";
 
 /// How long a worker waits for another one that writes before it leaves its records to that one.
 const PATIENCE: Duration = Duration::from_micros(50);
@@ -127,6 +135,8 @@ struct Orders {
     sync: bool,
     /// Files that were written to and have been left: to be synced first.
     left: Vec<Arc<File>>,
+    /// They have been, which the present file does not say yet.
+    owes_mark: bool,
     stop: bool,
 }
 
@@ -144,6 +154,8 @@ struct Writer {
     done: usize,
     db: Option<usize>,
     stamp_seconds: i64,
+    /// The mark goes in front of the next record.
+    owes_mark: bool,
 }
 
 impl Log {
@@ -387,6 +399,9 @@ impl Shared {
         self.stats.fsyncs.fetch_add(1, Ordering::Relaxed);
         match &outcome {
             Ok(()) => {
+                let mut orders = self.orders.lock();
+                orders.owes_mark |= !left.is_empty() && orders.left.is_empty();
+                drop(orders);
                 self.sync_failed.store(false, Ordering::Release);
                 if self.policy() == Fsync::Always {
                     self.journal.release(written);
@@ -457,7 +472,8 @@ impl Shared {
                 orders.sync = false;
             }
             due_us = clock::monotonic_us() + SYNC_PERIOD_US;
-            if self.policy() == Fsync::EverySecond && !self.suspended.load(Ordering::Relaxed) {
+            let is_left = !self.orders.lock().left.is_empty();
+            if is_left || self.policy() == Fsync::EverySecond && !self.suspended.load(Ordering::Relaxed) {
                 // A failure is kept and tried again by `aof-write`.
                 if self.sync_now().is_err() {
                     self.order_write();
@@ -479,12 +495,14 @@ impl Writer {
             done: 0,
             db: None,
             stamp_seconds: 0,
+            owes_mark: false,
         }
     }
 
     /// Collects records and writes them, file by file.
     fn write_all(&mut self, shared: &Shared) -> io::Result<()> {
         self.merger.collect(&shared.journal);
+        self.owes_mark |= std::mem::take(&mut shared.orders.lock().owes_mark);
         loop {
             self.fill(shared);
             if !self.out.is_empty() {
@@ -512,6 +530,10 @@ impl Writer {
         while self.out.len() < WRITE_BYTES_MAX
             && let Some(run) = self.merger.next_run(limit)
         {
+            if std::mem::take(&mut self.owes_mark) {
+                self.out.extend_from_slice(SYNCED_MARK);
+                self.out.extend_from_slice(b"\r\n");
+            }
             if shared.stamps.load(Ordering::Relaxed) {
                 let seconds = clock::unix_ms() / 1000;
                 if seconds > self.stamp_seconds {
@@ -554,13 +576,14 @@ impl Writer {
 
     fn switch(&mut self, shared: &Shared, target: Target) {
         let left = std::mem::replace(&mut self.file, Arc::new(target.file));
+        self.out.extend_from_slice(LENGTH_MARK);
+        self.out.extend_from_slice(format!("{}\r\n", self.len).as_bytes());
         (self.name, self.len, self.db, self.stamp_seconds) = (target.name, target.len, None, 0);
+        self.owes_mark = false;
         shared.stats.file_bytes.store(self.len, Ordering::Relaxed);
-        if shared.policy() == Fsync::No {
-            return;
-        }
         let mut orders = shared.orders.lock();
         orders.left.push(left);
+        orders.owes_mark = false;
         orders.sync = true;
         shared.sync_work.notify_one();
     }
