@@ -524,7 +524,7 @@ mod tests {
         const ONE: &[u8] = b"*1\r\n$3\r\nONE\r\n";
         const TWO: &[u8] = b"*1\r\n$3\r\nTWO\r\n";
         let check = |name: &str, first: &[u8], marks: &str, expected: Option<&[&str]>| {
-            let folder = Folder::new(name);
+            let folder = Folder::new(&format!("power-{name}"));
             let next = [marks.as_bytes(), TWO].concat();
             let parts = [folder.part("one", first), folder.part("two", &next)];
             let mut recorder = Recorder::default();
