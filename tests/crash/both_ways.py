@@ -126,7 +126,7 @@ def _sorted_sets(rng):
         *(part for at in range(300) for part in (scores[at % len(scores)], f"member-{at}")),
     ]
     yield ["ZADD", "zset:long-member", 1, "v" * 65]
-    yield ["GEOADD", "geo", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania"]
+    yield ["ZADD", "zset:places", 3479099956230698, "Palermo", 3479447370796909, "Catania"]
 
 
 def _hashes(rng):

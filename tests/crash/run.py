@@ -80,13 +80,16 @@ class Run:
         try:
             note = body(base, f"{self.seed}/{name}")
         except Exception as failure:  # a test that breaks off has failed
-            self.failed += 1
-            print(f"FAILED {name} (seed {self.seed}; files in {base}):\n{_text(failure)}", flush=True)
+            self.fail(name, failure)
             return
         self.passed += 1
         print(f"ok {name}, {time.monotonic() - started:.1f} s{': ' + note if note else ''}", flush=True)
         if not self.options.keep:
             shutil.rmtree(base)
+
+    def fail(self, name, failure):
+        self.failed += 1
+        print(f"FAILED {name} (seed {self.seed}; files in {self.directory}):\n{_text(failure)}", flush=True)
 
     def finish(self):
         if not self.failed and not self.options.keep:
@@ -177,7 +180,10 @@ def main():
     run = Run(options)
     print(f"seed {run.seed}, server under test {run.command}", flush=True)
     for name in options.tests or TESTS:
-        TESTS[name](run)
+        try:
+            TESTS[name](run)
+        except Failure as failure:
+            run.fail(name, failure)
     return run.finish()
 
 
