@@ -7,13 +7,14 @@ use super::blocking::{self, Attempt, BlockRequest, BlockedCall};
 use super::context::{Call, Context, Handling};
 use super::effects::Effects;
 use super::error::{CommandError, echoed, text};
+use super::keys::{self, Keys};
 use super::keyspace::Keyspace;
 use super::node::Node;
 use super::plan::Plan;
 use super::session::{ReplyMode, Session};
 use super::settle::{self, Sink};
 use super::slowlog::{self, SlowCommand};
-use super::spec::flag;
+use super::spec::{Facts, Group, flag};
 use super::table::{Command, Lookup};
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
@@ -22,6 +23,8 @@ use crate::config::Id;
 use crate::resp::{Protocol, Reply};
 use crate::store::{Held, Wanted};
 
+/// The longest key and element.
+const LENGTH_MAX: usize = u32::MAX as usize;
 /// How much of a name or of arguments that nobody knows is told back.
 const SHOWN_BYTES_MAX: usize = 128;
 
@@ -161,6 +164,9 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     {
         return Err(text::SNAPSHOT_FAILED.into());
     }
+    if worker.node.config.get(Id::ProtoMaxBulkLen) > LENGTH_MAX as i64 {
+        check_lengths(order.command.facts, order.argv)?;
+    }
     if worker.node.journal.is_failing() && refused_without_log(order.command) && !session.replays {
         return Err(CommandError::new(worker.node.log_refusal()));
     }
@@ -177,6 +183,24 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
 /// Whoever wants the server to end may say so twice.
 fn runs_while_closing(argv: &[&[u8]]) -> bool {
     argv[0].eq_ignore_ascii_case(b"shutdown")
+}
+
+/// Keys and elements have lengths of 32 bits; the values of strings may be longer.
+#[cold]
+fn check_lengths(facts: &Facts, argv: &[&[u8]]) -> Result<(), CommandError> {
+    let is_long = |argument: &[u8]| argument.len() > LENGTH_MAX;
+    if !argv.iter().any(|argument| is_long(argument)) {
+        return Ok(());
+    }
+    let mut keys = Keys::new();
+    // Where the keys can't be found the handler complains.
+    let _ = keys::keys(facts, argv, &mut keys);
+    let holds_elements =
+        facts.flags.contains(flag::WRITE) && !matches!(facts.group, Group::String | Group::Bitmap);
+    if holds_elements || keys.iter().any(|key| is_long(argv[key.position])) {
+        return Err(text::STRING_TOO_LONG.into());
+    }
+    Ok(())
 }
 
 /// What Redis refuses while its log can't be written: writes, and PING so that who looks after it knows.
@@ -498,4 +522,30 @@ fn note_slow(worker: &Worker, session: &Session, order: &Order<'_>, microseconds
         name: session.handle.names.lock().name.clone(),
     };
     worker.node.slowlog.note(slow, worker.node.config.get(Id::SlowlogMaxLen) as usize);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::facts;
+
+    #[test]
+    fn keys_and_elements_of_four_gigabytes_are_refused() {
+        // Never touched, so never there.
+        let long = vec![0; LENGTH_MAX + 1];
+        let check = |argv: &[&[u8]], accepted: bool| {
+            let name = std::str::from_utf8(argv[0]).unwrap();
+            let facts = facts::all().find(|facts| facts.name == name).unwrap();
+            assert_eq!(check_lengths(facts, argv).is_ok(), accepted, "{name}");
+        };
+        check(&[b"set", b"key", &long], true);
+        check(&[b"set", b"key", &long[1..]], true);
+        check(&[b"set", &long, b"value"], false);
+        check(&[b"set", &long[1..], b"value"], true);
+        check(&[b"mset", b"key", &long, &long, b"value"], false);
+        check(&[b"get", &long], false);
+        check(&[b"rpush", b"key", &long], false);
+        check(&[b"rpush", b"key", &long[1..]], true);
+        check(&[b"echo", &long], true);
+    }
 }

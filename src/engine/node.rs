@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
@@ -22,7 +21,7 @@ use super::slowlog::SlowLog;
 use super::stats::WorkerStats;
 use super::table::{Command, CommandTable};
 use crate::base::{alloc, clock};
-use crate::config::{Config, Id};
+use crate::config::{Changes, Config, Id};
 use crate::journal::Journal;
 use crate::persistence::aof::{Fsync, Log};
 use crate::pubsub::PubSub;
@@ -51,8 +50,12 @@ pub struct ShutdownRequest {
 
 /// A change of `bind` or `port`, on its way to the server.
 pub struct Rebind {
-    /// Gets what came of it; an error is for the log and means that nothing listens.
-    pub outcome: SyncSender<Result<(), String>>,
+    /// What is undone if nobody can listen there.
+    pub changes: Changes,
+    /// What is replied then.
+    pub refusal: String,
+    /// Who waits for it.
+    pub call: Arc<BlockedCall>,
 }
 
 /// Everything that lives as long as the server.
@@ -114,7 +117,7 @@ pub struct Node {
     /// Bytes in use before the first client.
     pub startup_bytes: usize,
     plans: Box<[Plan]>,
-    rebinds: (mpsc::Sender<Rebind>, Mutex<Option<mpsc::Receiver<Rebind>>>),
+    rebinds: Slot<Rebind>,
     shutdowns: Slot<ShutdownRequest>,
     garbage: SyncSender<Garbage>,
     next_client: AtomicU64,
@@ -125,7 +128,7 @@ impl Node {
     pub fn new(config: Config, table: CommandTable<Handling>, workers: usize) -> Self {
         let lazy_freed = Arc::new(AtomicUsize::new(0));
         let lazy_pending = Arc::new(AtomicUsize::new(0));
-        let (rebinds, waiting_rebinds) = mpsc::channel(1);
+        let (rebinds, waiting_rebinds) = mpsc::unbounded_channel();
         let (shutdowns, waiting_shutdowns) = mpsc::unbounded_channel();
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
         let journal = Arc::new(Journal::new(workers));
@@ -241,20 +244,14 @@ impl Node {
     }
 
     /// The channel on which the server waits for changes of `bind` and `port`. The first caller gets it.
-    pub fn take_rebinds(&self) -> Option<mpsc::Receiver<Rebind>> {
+    pub fn take_rebinds(&self) -> Option<mpsc::UnboundedReceiver<Rebind>> {
         self.rebinds.1.lock().take()
     }
 
     /// Has the server listen anew, on what the settings say now.
-    ///
-    /// # Errors
-    /// When nobody can listen there.
-    pub fn rebind(&self) -> Result<(), String> {
-        const PATIENCE: Duration = Duration::from_secs(5);
-        let (outcome, told) = sync_channel(1);
-        let busy = || "the server is busy".to_owned();
-        self.rebinds.0.try_send(Rebind { outcome }).map_err(|_| busy())?;
-        told.recv_timeout(PATIENCE).map_err(|_| busy())?
+    pub fn request_rebind(&self, request: Rebind) {
+        // It fails when the server ends already.
+        let _ = self.rebinds.0.send(request);
     }
 
     /// Asks the server to end.

@@ -112,6 +112,8 @@ impl Acceptor {
             node.connections_rejected.fetch_add(1, Ordering::Relaxed);
             return refuse(accepted, refusal);
         }
+        // None when the server ends.
+        let Some(seat) = self.workers.seat().await else { return };
         node.connections_received.fetch_add(1, Ordering::Relaxed);
         tune(&accepted, node.config.get(Id::TcpKeepalive) as u64);
         let name = |address: Option<SocketAddr>| match (&self.listener, address) {
@@ -126,9 +128,9 @@ impl Acceptor {
             name(local),
             accepted.descriptor(),
             is_unix,
-            self.workers.least_loaded(),
+            seat.worker,
         );
-        self.workers.hand_over(accepted, Arc::new(handle)).await;
+        self.workers.hand_over(seat, accepted, Arc::new(handle));
     }
 
     fn check(&self, address: Option<SocketAddr>) -> Result<(), &'static str> {

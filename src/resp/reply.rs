@@ -242,10 +242,13 @@ impl Reply {
         self.raw(b"+OK\r\n");
     }
 
-    /// `-text`; line ends inside become spaces. The text begins with its code (`ERR ...`).
+    /// `-text`; line ends inside become spaces, those at its end go. The text begins with its code (`ERR ...`).
     pub fn error(&mut self, text: impl AsRef<[u8]>) {
-        let clean = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
-        let clean: Vec<u8> = text.as_ref().iter().map(clean).collect();
+        let is_text = |byte: &u8| !matches!(byte, b'\r' | b'\n');
+        let text = text.as_ref();
+        let end = text.iter().rposition(is_text).map_or(0, |last| last + 1);
+        let clean = |byte: &u8| if is_text(byte) { *byte } else { b' ' };
+        let clean: Vec<u8> = text[..end].iter().map(clean).collect();
         self.line(b'-', &clean);
     }
 
@@ -444,7 +447,7 @@ mod tests {
     #[test]
     fn each_kind_in_both_protocols() {
         check(|reply| reply.ok(), "+OK\r\n", "+OK\r\n");
-        check(|reply| reply.error("ERR a\r\nb"), "-ERR a  b\r\n", "-ERR a  b\r\n");
+        check(|reply| reply.error("ERR a\r\nb\r\n"), "-ERR a  b\r\n", "-ERR a  b\r\n");
         check(|reply| reply.integer(-12), ":-12\r\n", ":-12\r\n");
         check(|reply| reply.bulk(b"abc"), "$3\r\nabc\r\n", "$3\r\nabc\r\n");
         check(|reply| reply.null(), "$-1\r\n", "_\r\n");

@@ -21,6 +21,7 @@ use crate::base::{alloc, clock, log};
 use crate::commands;
 use crate::config::{Config, Id};
 use crate::engine::Node;
+use crate::engine::node::Rebind;
 use crate::engine::table::CommandTable;
 use crate::net::Workers;
 
@@ -119,12 +120,24 @@ async fn wait_for_end(node: &Arc<Node>, signals: &mut Signals, listening: &mut L
             }
             () = node.shutdown.cancelled() => return,
             Some(rebind) = rebinds.recv() => {
-                let outcome = listening.rebind().await;
-                // Who asked may have lost patience.
-                let _ = rebind.outcome.send(outcome);
+                rebind_or_undo(node, listening, &rebind).await;
             }
         }
     }
+}
+
+/// Listens where the settings say now, or where they said before.
+async fn rebind_or_undo(node: &Node, listening: &mut Listening, rebind: &Rebind) {
+    let Err(error) = listening.rebind().await else {
+        rebind.call.answer(|reply| reply.ok());
+        return;
+    };
+    log::warning!("{error}");
+    node.config.undo(&rebind.changes);
+    if let Err(error) = listening.rebind().await {
+        log::warning!("{error}");
+    }
+    rebind.call.answer(|reply| reply.error(&rebind.refusal));
 }
 
 async fn stop(node: &Node, listening: Listening, workers: Arc<Workers>) {

@@ -3,7 +3,10 @@
 use crate::base::{alloc, descriptors, log};
 use crate::config::{Changes, Config, Id, SetError};
 use crate::engine::error::echoed;
-use crate::engine::{Args, Call, CommandError, CommandResult, Context, Handling, Row, evict, keyless, text};
+use crate::engine::node::Rebind;
+use crate::engine::{
+    Args, BlockRequest, Call, CommandError, CommandResult, Context, Handling, Row, evict, keyless, text,
+};
 use crate::persistence::aof::Fsync;
 
 /// The rows of this family.
@@ -51,14 +54,25 @@ fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let changes = config.set(&pairs, ctx.session.handle.is_local()).map_err(|error| refusal(&error))?;
     if let Err(error) = apply(ctx, &changes) {
         config.undo(&changes);
-        if changes.ids().any(listens) {
-            // It could be listened to before.
-            let _ = ctx.node.rebind();
-        }
         return Err(refusal(&error));
     }
-    ctx.reply.ok();
+    let listening = changes.ids().find(|&id| listens(id));
+    match listening {
+        Some(id) => listen_anew(ctx, changes, id),
+        None => ctx.reply.ok(),
+    }
     Ok(())
+}
+
+/// Waits until the server listens where the settings say now, or has undone the changes because it can't.
+fn listen_anew(ctx: &mut Context<'_, '_>, changes: Changes, id: Id) {
+    const PORT: &str = "Unable to listen on this port. Check server logs.";
+    const BIND: &str = "Failed to bind to specified addresses.";
+    let reason = SetError::failed(id, if id == Id::Port { PORT } else { BIND });
+    let (node, refusal) = (ctx.worker.node.clone(), format!("ERR {reason}"));
+    ctx.block(BlockRequest::for_answer(move |call| {
+        node.request_rebind(Rebind { changes, refusal, call });
+    }));
 }
 
 fn refusal(error: &SetError) -> CommandError {
@@ -88,18 +102,12 @@ fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
             _ => {}
         }
     }
-    if let Some(id) = changes.ids().find(|&id| listens(id)) {
-        const PORT: &str = "Unable to listen on this port. Check server logs.";
-        const BIND: &str = "Failed to bind to specified addresses.";
-        if matches!(ctx.call, Call::Transaction) {
-            return Err(SetError::failed(id, "not within a transaction: listening anew takes too long"));
+    match changes.ids().find(|&id| listens(id)) {
+        Some(id) if matches!(ctx.call, Call::Transaction) => {
+            Err(SetError::failed(id, "not within a transaction: listening anew takes too long"))
         }
-        ctx.node.rebind().map_err(|error| {
-            log::warning!("{error}");
-            SetError::failed(id, if id == Id::Port { PORT } else { BIND })
-        })?;
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn make_room(ctx: &Context<'_, '_>) {
