@@ -187,9 +187,13 @@ impl Saving {
         Ok(now)
     }
 
-    /// Has a client wait for the next snapshot (SAVE).
+    /// Has a client wait for the next snapshot (SAVE). It is refused while one is made that nobody waits for (BGSAVE).
     pub fn wait_for_snapshot(&self, node: &Arc<Node>, call: Arc<BlockedCall>) {
         let mut state = self.state.lock();
+        if matches!(state.running, Some((Job::Snapshot, _))) && state.waiting[0].is_empty() {
+            call.answer(|reply| reply.error("ERR Background save already in progress"));
+            return;
+        }
         state.snapshot_wanted = true;
         // Not for one that has made its cut already.
         state.waiting[1].push(call);
@@ -413,7 +417,8 @@ impl Saving {
 
     /// Writes a base for the log as it was at the cut, from which on the log goes on in another increment.
     fn rewrite(&self, node: &Node, job: Job) -> Result<(), Failure> {
-        let mut files = match self.state.lock().files.take() {
+        let known = self.state.lock().files.take();
+        let mut files = match known {
             Some(files) => files,
             None => AofFiles::open(aof_dir(node)).map_err(|error| Failure::Broken(error.to_string()))?,
         };

@@ -389,7 +389,7 @@ fn persistence(page: &mut Page<'_>) {
         page.field("aof_rewrites_consecutive_failures", state.rewrites.failures);
         page.field("aof_last_write_status", word(!node.journal.is_failing()));
         page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
-        if state.files.is_some() {
+        if node.log.is_open() {
             let stats = node.log.stats();
             page.field("aof_current_size", node.saving.log_bytes(node, state));
             page.field("aof_base_size", state.base_bytes);

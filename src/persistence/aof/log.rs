@@ -115,6 +115,9 @@ struct Shared {
     /// The highest record that somebody wants written, and the highest that is.
     wanted: AtomicU64,
     written: AtomicU64,
+    /// The highest record that an fsync has covered.
+    synced: AtomicU64,
+    open: AtomicBool,
     /// Since when an fsync has been going on, in Unix milliseconds; 0 for none.
     syncing_since_ms: AtomicI64,
     sync_failed: AtomicBool,
@@ -170,6 +173,8 @@ impl Log {
             switches: Mutex::default(),
             wanted: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
+            open: AtomicBool::new(false),
             syncing_since_ms: AtomicI64::new(0),
             sync_failed: AtomicBool::new(false),
             distrusted: AtomicBool::new(false),
@@ -189,7 +194,9 @@ impl Log {
     /// When the system gives no threads.
     pub fn open(&self, target: Target) -> io::Result<()> {
         let shared = &self.shared;
+        shared.stats.file_bytes.store(target.len, Ordering::Relaxed);
         *shared.writer.lock() = Some(Writer::new(&shared.journal, target));
+        shared.open.store(true, Ordering::Release);
         let mut threads = self.threads.lock();
         if threads.is_empty() {
             shared.orders.lock().stop = false;
@@ -220,6 +227,7 @@ impl Log {
             }
         }
         *shared.writer.lock() = None;
+        shared.open.store(false, Ordering::Release);
         shared.switches.lock().clear();
         shared.journal.set_failing(false);
         shared.journal.release(shared.journal.sequence() - 1);
@@ -228,7 +236,7 @@ impl Log {
 
     /// Whether a file is open.
     pub fn is_open(&self) -> bool {
-        self.shared.writer.lock().is_some()
+        self.shared.open.load(Ordering::Acquire)
     }
 
     /// `appendfsync`.
@@ -292,7 +300,8 @@ impl Shared {
     }
 
     fn push(&self, sequence: u64) {
-        if self.written.load(Ordering::Acquire) >= sequence && self.policy() != Fsync::Always {
+        let done = if self.policy() == Fsync::Always { &self.synced } else { &self.written };
+        if done.load(Ordering::Acquire) >= sequence {
             return;
         }
         self.wanted.fetch_max(sequence, Ordering::SeqCst);
@@ -403,6 +412,7 @@ impl Shared {
                 orders.owes_mark |= !left.is_empty() && orders.left.is_empty();
                 drop(orders);
                 self.sync_failed.store(false, Ordering::Release);
+                self.synced.fetch_max(written, Ordering::AcqRel);
                 if self.policy() == Fsync::Always {
                     self.journal.release(written);
                 }
@@ -436,8 +446,9 @@ impl Shared {
                 orders.write = false;
             }
             let mut outcome = self.write_out();
-            if outcome.is_ok() && (self.policy() == Fsync::Always || self.sync_failed.load(Ordering::Acquire))
-            {
+            let lags = || self.written.load(Ordering::SeqCst) > self.synced.load(Ordering::Acquire);
+            let syncs = self.policy() == Fsync::Always && lags() || self.sync_failed.load(Ordering::Acquire);
+            if outcome.is_ok() && syncs {
                 outcome = self.sync_now();
                 if outcome.is_ok() {
                     self.heal();
