@@ -18,6 +18,8 @@ FORMS = {
     "aof-rdb-base": [("appendonly", "yes"), ("aof-use-rdb-preamble", "yes")],
     "aof-plain": [("appendonly", "yes"), ("aof-use-rdb-preamble", "no")],
 }
+# What a server that can is asked to write as well, for older ones to read.
+RDB_10 = {"rdb-as-10": [("appendonly", "no"), ("dbfilename", "dump.rdb"), ("rdb-version", 10)]}
 # The newest RDB version that a server of each kind reads; Valkey numbers its own from 80.
 READS = {"redis 7.0": 10, "redis 7.2": 11, "valkey": 80, "tartan": 80}
 DATABASES = 3
@@ -35,9 +37,10 @@ class Kind:
             # Redis 7.0 digests 0.1 as 0.10000000000000001, 7.2 as 0.1.
             accept(node.call("ZADD", "probe", "0.1", "m"), "ZADD")
             self.digest_style = accept(node.call("DEBUG", "DIGEST-VALUE", "probe"), "DEBUG DIGEST-VALUE")
-        version = info["redis_version"]
+        version, self.forms = info["redis_version"], FORMS
         if "tartan_version" in info or "tartan" in command:
             self.reads = READS["tartan"]
+            self.forms = FORMS | RDB_10
         elif "valkey_version" in info:
             self.reads, version = READS["valkey"], info["valkey_version"]
         else:
@@ -175,11 +178,11 @@ def fill(node, seed):
 
 def write(kind, base, form, seed):
     """Let a server write the files of `form`; the directory, the digest and what the digest does not show."""
-    with Node(kind.command, base / f"write-{kind.label}-{form}", FORMS[form]) as node:
+    with Node(kind.command, base / f"write-{kind.label}-{form}", kind.forms[form]) as node:
         fill(node, seed)
         if kind.functions:
             accept(node.call("FUNCTION", "LOAD", LIBRARY % ("kept", "kept")), "FUNCTION LOAD")
-        if form == "rdb":
+        if form.startswith("rdb"):
             accept(node.call("SAVE"), "SAVE")
         else:
             accept(node.call("BGREWRITEAOF"), "BGREWRITEAOF")
@@ -189,6 +192,8 @@ def write(kind, base, form, seed):
             accept(node.call("SPOP", "set:large"), "SPOP")
         state = State(node, kind)
         node.terminate()
+        if (rdb_version(node.data, form) == 0) != (form == "aof-plain"):
+            raise Failure(f"{form} was asked for; RDB {rdb_version(node.data, form)} was written")
         return node.data, state
 
 
@@ -265,7 +270,7 @@ def _fields(reply):
 
 def rdb_version(data, form):
     """The version of the RDB file among a server's files; 0 for a file of commands alone."""
-    files = [data / "dump.rdb"] if form == "rdb" else sorted(data.glob("appendonlydir/*.base.*"))
+    files = [data / "dump.rdb"] if form.startswith("rdb") else sorted(data.glob("appendonlydir/*.base.*"))
     head = files[0].read_bytes()[:9]
     return int(head[-4:] if head.startswith(b"REDIS") else head[-3:]) if head[:5] in (b"REDIS", b"VALKE") else 0
 
@@ -273,7 +278,8 @@ def rdb_version(data, form):
 def load(kind, base, form, data, expected, writer):
     directory = base / f"{writer.label}-{form}-read-by-{kind.label}"
     shutil.copytree(data, directory / "data")
-    with Node(kind.command, directory, FORMS[form]) as node:
+    settings = FORMS["rdb" if form.startswith("rdb") else form]
+    with Node(kind.command, directory, settings) as node:
         found = list(expected.differences(State(node, kind)))
         if found:
             raise Failure(f"{len(found)} differences:\n" + "\n".join(text[:600] for text in found[:5]))
@@ -286,7 +292,7 @@ def run(run_, commands):
     kinds = [Kind(label, command, base) for label, command in commands]
     tested = kinds[0]
     for writer in kinds:
-        for form in FORMS:
+        for form in writer.forms:
             written = []
             run_.case(
                 f"{writer.name} writes {form}",
