@@ -21,6 +21,9 @@ const LITERALS_MAX: usize = 32;
 /// Three bytes stand for at most 264.
 const RATIO_MAX: usize = COPY_MAX / 3;
 const TABLE_BITS: u32 = 13;
+/// After so many bytes without a copy, every other byte is passed over, then two of three, and so on: what cannot be compressed
+/// is done with soon.
+const PATIENCE: usize = 64;
 
 thread_local! {
     static COMPRESSOR: RefCell<Compressor> = RefCell::new(Compressor::new());
@@ -77,37 +80,32 @@ fn copy_back(out: &mut Vec<u8>, distance: usize, count: usize) -> Option<()> {
 
 struct Compressor {
     /// Where three bytes with this hash were last seen: position plus `base` of that call.
-    table: Box<[u32]>,
+    table: Box<[u32; 1 << TABLE_BITS]>,
     /// Added to the positions of the present call (rule 2).
     base: u32,
 }
 
 impl Compressor {
     fn new() -> Self {
-        Self { table: vec![0; 1 << TABLE_BITS].into_boxed_slice(), base: 1 }
+        Self { table: Box::new([0; 1 << TABLE_BITS]), base: 1 }
     }
 
     fn compress(&mut self, input: &[u8], len_max: usize, out: &mut Vec<u8>) -> bool {
         let Some(end) = u32::try_from(input.len()).ok().and_then(|len| self.claim(len)) else { return false };
         let start = out.len();
         let (mut at, mut literals) = (0, 0);
-        while at + COPY_MIN <= input.len() {
-            match self.last_seen(input, at) {
-                Some(source) => {
-                    let copied = COPY_MIN + common_len(input, source + COPY_MIN, at + COPY_MIN);
-                    push_literals(&input[literals..at], out);
-                    push_copy(at - source, copied, out);
-                    if copied > COPY_MIN && at + copied + COPY_MIN <= input.len() {
-                        self.last_seen(input, at + copied - 1);
-                    }
-                    at += copied;
-                    literals = at;
-                }
-                None => at += 1,
-            }
-            if out.len() - start + (at - literals) > len_max {
-                break;
-            }
+        while let Some(source) = self.last_seen(input, at) {
+            let Some(source) = source else {
+                at += 1 + (at - literals) / PATIENCE;
+                continue;
+            };
+            let copied = COPY_MIN + common_len(input, source + COPY_MIN, at + COPY_MIN);
+            push_literals(&input[literals..at], out);
+            push_copy(at - source, copied, out);
+            at += copied;
+            literals = at;
+            // What follows a copy often follows it again.
+            self.last_seen(input, at - 1);
         }
         self.base = end;
         push_literals(&input[literals..], out);
@@ -127,16 +125,25 @@ impl Compressor {
         self.base.checked_add(len)
     }
 
-    /// Where the three bytes at `at` were last seen, near enough to copy from; they are now seen here.
+    /// Where the three bytes at `at` were last seen, if they are near enough to copy from; they are now seen here. None at the
+    /// end of the input.
     #[inline]
-    fn last_seen(&mut self, input: &[u8], at: usize) -> Option<usize> {
-        let three = u32::from_le_bytes([input[at], input[at + 1], input[at + 2], 0]);
+    fn last_seen(&mut self, input: &[u8], at: usize) -> Option<Option<usize>> {
+        let three = three_at(input, at)?;
         let place = three.wrapping_mul(0x9e37_79b1) >> (u32::BITS - TABLE_BITS);
         let seen = std::mem::replace(&mut self.table[place as usize], self.base + at as u32);
-        let source = seen.checked_sub(self.base)? as usize;
-        let near = at - source <= DISTANCE_MAX;
-        (near && input[source..source + COPY_MIN] == input[at..at + COPY_MIN]).then_some(source)
+        let source = seen.wrapping_sub(self.base) as usize;
+        let found =
+            seen >= self.base && at - source <= DISTANCE_MAX && three_at(input, source) == Some(three);
+        Some(found.then_some(source))
     }
+}
+
+/// Three bytes, where a fourth follows: all four are read at once.
+#[inline]
+fn three_at(input: &[u8], at: usize) -> Option<u32> {
+    let four = input.get(at..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*four) & 0xff_ffff)
 }
 
 /// How many bytes from `source` and from `at` on are the same, up to what a copy may still take.

@@ -75,11 +75,12 @@ impl ListLimits {
         len > self.node_bytes_max()
     }
 
-    /// Rule 2's half. With a limit in elements the bytes do not matter here.
-    fn allow_shrunk(self, byte_len: usize, count: usize) -> bool {
+    /// Whether the only node of a quicklist is within the limit divided by `divisor`, and may become a listpack. With a limit
+    /// in elements the bytes do not matter here.
+    fn allow_alone(self, byte_len: usize, count: usize, divisor: usize) -> bool {
         match self.node_count_max() {
-            Some(max) => count <= max / 2,
-            None => byte_len <= self.node_bytes_max() / 2,
+            Some(max) => count <= max / divisor,
+            None => byte_len <= self.node_bytes_max() / divisor,
         }
     }
 
@@ -108,7 +109,7 @@ impl List {
         let mut quick = QuickList::default();
         nodes.into_iter().for_each(|node| quick.append(node));
         match quick.single_packed() {
-            Some(listpack) if limits.allow(listpack.byte_len(), listpack.len()) => {
+            Some(listpack) if limits.allow_alone(listpack.byte_len(), listpack.len(), 1) => {
                 Self::Packed(listpack.clone())
             }
             None if quick.len() == 0 => Self::new(),
@@ -398,7 +399,7 @@ impl List {
     fn shrink(&mut self, limits: ListLimits) {
         let Self::Quick(quick) = self else { return };
         let Some(listpack) = quick.0.single_packed() else { return };
-        if limits.allow_shrunk(listpack.byte_len(), listpack.len()) {
+        if limits.allow_alone(listpack.byte_len(), listpack.len(), 2) {
             *self = Self::Packed(listpack.clone());
         }
     }

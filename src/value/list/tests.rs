@@ -94,6 +94,19 @@ fn a_large_element_is_a_node_by_itself() {
     assert!(List::from_nodes([Node::Packed(Listpack::new())], BYTES_4K).is_empty());
 }
 
+/// What redis-server 7.2.4 answers to OBJECT ENCODING after a RESTORE.
+#[test]
+fn a_large_only_node_is_a_listpack_if_the_limit_counts_elements() {
+    let mut listpack = Listpack::new();
+    [b'x', b'y'].iter().for_each(|byte| listpack.push_back(&[*byte; 5000]));
+    for (max_listpack_size, expected) in
+        [(3, "listpack"), (1, "quicklist"), (-2, "quicklist"), (-5, "listpack")]
+    {
+        let list = List::from_nodes([Node::Packed(listpack.clone())], ListLimits { max_listpack_size });
+        assert_eq!(list.encoding(), expected, "{max_listpack_size}");
+    }
+}
+
 #[test]
 fn replacing_in_a_full_node_keeps_it() {
     let mut list = numbered(10_000, BYTES_4K, End::Back);
