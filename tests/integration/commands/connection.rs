@@ -116,12 +116,9 @@ fn a_transaction_that_closes_or_silences_its_own_client_ends_its_reply_there() {
     client.stream().read_exact(&mut replies).unwrap();
     assert_eq!(String::from_utf8_lossy(&replies), expected);
     let id = client.call(&["CLIENT", "ID"]).integer().to_string();
-    for command in [
-        &["MULTI"][..],
-        &["CLIENT", "KILL", "ID", &id, "SKIPME", "no"],
-        &["SET", "closed", "1"],
-        &["EXEC"],
-    ] {
+    for command in
+        [&["MULTI"][..], &["CLIENT", "KILL", "ID", &id, "SKIPME", "no"], &["SET", "closed", "1"], &["EXEC"]]
+    {
         client.send(&encode(command)).unwrap();
     }
     let mut rest = String::new();
