@@ -296,7 +296,7 @@ impl Replay for Player {
         }
         if execute::find(&self.worker.node, arguments).is_none() {
             let name = arguments.first().map_or_else(Default::default, |name| String::from_utf8_lossy(name));
-            return Err(format!("Unknown command '{name}' reading the append only file"));
+            return Err(format!("Unknown command '{name}' "));
         }
         execute::execute(&self.worker, &mut self.session, &mut self.reply, arguments, None);
         let _ = self.reply.output().take();

@@ -31,9 +31,14 @@ use crate::value::Value;
 /// Values that take more frees than this are dropped on the background thread (Redis's LAZYFREE_THRESHOLD).
 const LAZY_EFFORT_MIN: usize = 64;
 const LAZY_QUEUE_MAX: usize = 4096;
+/// Wishes of clients that wait for the server, of each kind.
+const REQUESTS_MAX: usize = 64;
+
+/// What SHUTDOWN replies when the server does not end.
+pub const SHUTDOWN_FAILED: &str = "ERR Errors trying to SHUTDOWN. Check logs.";
 
 /// A channel whose end is taken once.
-type Slot<T> = (mpsc::UnboundedSender<T>, Mutex<Option<mpsc::UnboundedReceiver<T>>>);
+type Slot<T> = (mpsc::Sender<T>, Mutex<Option<mpsc::Receiver<T>>>);
 
 /// What the background thread drops: a number of values, and the values.
 type Garbage = (usize, Box<dyn Send>);
@@ -128,8 +133,8 @@ impl Node {
     pub fn new(config: Config, table: CommandTable<Handling>, workers: usize) -> Self {
         let lazy_freed = Arc::new(AtomicUsize::new(0));
         let lazy_pending = Arc::new(AtomicUsize::new(0));
-        let (rebinds, waiting_rebinds) = mpsc::unbounded_channel();
-        let (shutdowns, waiting_shutdowns) = mpsc::unbounded_channel();
+        let (rebinds, waiting_rebinds) = mpsc::channel(REQUESTS_MAX);
+        let (shutdowns, waiting_shutdowns) = mpsc::channel(REQUESTS_MAX);
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
         let journal = Arc::new(Journal::new(workers));
         let log = Log::new(journal.clone(), Fsync::from_setting(config.get(Id::AppendFsync)));
@@ -244,24 +249,30 @@ impl Node {
     }
 
     /// The channel on which the server waits for changes of `bind` and `port`. The first caller gets it.
-    pub fn take_rebinds(&self) -> Option<mpsc::UnboundedReceiver<Rebind>> {
+    pub fn take_rebinds(&self) -> Option<mpsc::Receiver<Rebind>> {
         self.rebinds.1.lock().take()
     }
 
     /// Has the server listen anew, on what the settings say now.
     pub fn request_rebind(&self, request: Rebind) {
-        // It fails when the server ends already.
-        let _ = self.rebinds.0.send(request);
+        // It fails when the server ends already, or is asked faster than it answers.
+        if let Err(failed) = self.rebinds.0.try_send(request) {
+            let request = failed.into_inner();
+            self.config.undo(&request.changes);
+            request.call.answer(|reply| reply.error(&request.refusal));
+        }
     }
 
     /// Asks the server to end.
     pub fn request_shutdown(&self, request: ShutdownRequest) {
-        // It fails when the server ends already.
-        let _ = self.shutdowns.0.send(request);
+        // It fails when the server ends already, or has been asked often enough.
+        if let Err(failed) = self.shutdowns.0.try_send(request) {
+            failed.into_inner().call.answer(|reply| reply.error(SHUTDOWN_FAILED));
+        }
     }
 
     /// The channel on which the server waits to be ended. The first caller gets it.
-    pub fn take_shutdowns(&self) -> Option<mpsc::UnboundedReceiver<ShutdownRequest>> {
+    pub fn take_shutdowns(&self) -> Option<mpsc::Receiver<ShutdownRequest>> {
         self.shutdowns.1.lock().take()
     }
 

@@ -62,7 +62,7 @@ pub fn run_batch(
             Ok(Parsed::Incomplete) => Stop::Drained,
             Ok(Parsed::Request) => Stop::Yield,
             Err(ProtocolError(text)) => {
-                reply.error(&format!("ERR {text}"));
+                reply.error(format!("ERR {text}"));
                 Stop::Close
             }
         }

@@ -32,7 +32,8 @@ fn persist(node: &Node, saves: Option<bool>, forces: bool) -> bool {
     node.closing.store(true, Ordering::SeqCst);
     // Whoever has begun ends; whoever begins sees that the server closes.
     drop(node.store.locks().lock_all(Mode::Write));
-    let ready = (write_log(node) || forces) && (save(node, saves) || forces);
+    let logged = write_log(node) || forces;
+    let ready = logged && (save(node, saves) || forces);
     if !ready {
         node.closing.store(false, Ordering::SeqCst);
         node.saving.resume();

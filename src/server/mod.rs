@@ -21,7 +21,7 @@ use crate::base::{alloc, clock, log};
 use crate::commands;
 use crate::config::{Config, Id};
 use crate::engine::Node;
-use crate::engine::node::Rebind;
+use crate::engine::node::{Rebind, SHUTDOWN_FAILED};
 use crate::engine::table::CommandTable;
 use crate::net::Workers;
 
@@ -116,7 +116,7 @@ async fn wait_for_end(node: &Arc<Node>, signals: &mut Signals, listening: &mut L
                 if ending::prepare(node, signals, request.saves, request.forces).await {
                     return;
                 }
-                request.call.answer(|reply| reply.error("ERR Errors trying to SHUTDOWN. Check logs."));
+                request.call.answer(|reply| reply.error(SHUTDOWN_FAILED));
             }
             () = node.shutdown.cancelled() => return,
             Some(rebind) = rebinds.recv() => {

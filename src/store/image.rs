@@ -365,7 +365,7 @@ mod tests {
     #[test]
     fn an_image_has_every_entry_once_as_it_was_at_the_cut() {
         let seed = fastrand::u64(..);
-        println!("seed {seed}");
+        crate::base::log::notice!("seed {seed}");
         let mut model =
             Model { store: Store::new(1), data: Data::new(), rng: fastrand::Rng::with_seed(seed) };
         (0..5000).for_each(|_| model.change());

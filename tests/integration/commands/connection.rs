@@ -115,12 +115,10 @@ fn a_transaction_that_closes_or_silences_its_own_client_ends_its_reply_there() {
     let mut replies = vec![0; expected.len()];
     client.stream().read_exact(&mut replies).unwrap();
     assert_eq!(String::from_utf8_lossy(&replies), expected);
-    for command in [
-        &["MULTI"][..],
-        &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"],
-        &["SET", "closed", "1"],
-        &["EXEC"],
-    ] {
+    let id = client.call(&["CLIENT", "ID"]).integer().to_string();
+    for command in
+        [&["MULTI"][..], &["CLIENT", "KILL", "ID", &id, "SKIPME", "no"], &["SET", "closed", "1"], &["EXEC"]]
+    {
         client.send(&encode(command)).unwrap();
     }
     let mut rest = String::new();
