@@ -27,7 +27,12 @@ const RECORDS_PER_LOCK: usize = 16;
 
 /// Whether a stripe may hold something due.
 pub(super) fn is_due(node: &Node) -> bool {
-    node.active_expire.load(Ordering::Relaxed) && node.store.next_due(0, clock::unix_ms()).is_some()
+    is_allowed(node) && node.store.next_due(0, clock::unix_ms()).is_some()
+}
+
+/// While the data is loaded nothing expires: what comes later in the log may have reached it.
+fn is_allowed(node: &Node) -> bool {
+    node.active_expire.load(Ordering::Relaxed) && !node.is_loading() && !node.is_closing()
 }
 
 /// Expires whatever is due whenever `due` says so.
@@ -59,7 +64,7 @@ fn pause(worked_us: u64, share_percent: u64) -> Duration {
 fn slice(worker: &Worker, start: usize, deadline_us: u64) -> Option<usize> {
     let node = &worker.node;
     let mut next = start;
-    while node.active_expire.load(Ordering::Relaxed) {
+    while is_allowed(node) {
         let now_ms = clock::unix_ms();
         let index = node.store.next_due(next, now_ms)?;
         next = if expire_some(worker, index, now_ms) { index } else { index + 1 };
@@ -74,7 +79,7 @@ fn slice(worker: &Worker, start: usize, deadline_us: u64) -> Option<usize> {
 fn expire_some(worker: &Worker, index: usize, now_ms: i64) -> bool {
     let store = &worker.node.store;
     let mut guard = store.locks().lock(index, Mode::Write);
-    let Some(stripe) = guard.stripe_mut() else { return false };
+    let Some(stripe) = guard.stripe_mut().filter(|_| is_allowed(&worker.node)) else { return false };
     let mut removed = Vec::new();
     let more = expire_records(worker, stripe, now_ms, &mut removed);
     if !more {

@@ -283,7 +283,7 @@ fn getex<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let Some(entry) = ctx.keys.find_mut(key) else { return Ok(()) };
     let expires = entry.expiry().is_some();
     match expiry {
-        Expiry::At(at) if at <= ctx.keys.now_ms() => {
+        Expiry::At(at) if ctx.keys.is_past(at) => {
             ctx.keys.delete(key);
             ctx.keys.changed(key, event::GENERIC, "del");
             ctx.keys.effects.propagate_instead([b"DEL", key]);

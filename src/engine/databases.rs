@@ -6,27 +6,14 @@
 use smallvec::SmallVec;
 
 use super::context::Context;
+use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
-use crate::store::{Db, Stripe};
+use crate::store::{Db, Held, Stripe};
 
 impl Context<'_, '_> {
     /// Empties a database, or all, and returns the number of keys that were in it. Every stripe must be held for writing.
     pub fn flush(&mut self, db: Option<usize>, frees_in_place: bool) -> usize {
-        let (mut tables, mut keys) = (Vec::new(), 0);
-        for index in 0..self.keys.store().stripes() {
-            let Some(stripe) = self.keys.held_mut().stripe_mut(index) else { continue };
-            let dbs: SmallVec<[usize; 4]> = match db {
-                Some(db) => SmallVec::from_elem(db, 1),
-                None => stripe.dbs().map(|(db, _)| db).collect(),
-            };
-            for db in dbs {
-                tell_flushed(self.worker, stripe, db);
-                let table = stripe.take_db(db);
-                keys += table.table().len();
-                tables.extend(table.detach());
-            }
-        }
-        tables.retain(|table: &Db| !table.table().is_empty());
+        let (keys, tables) = empty(self.worker, self.keys.held_mut(), db);
         self.keys.effects.discard_tables(tables, frees_in_place);
         keys
     }
@@ -46,8 +33,28 @@ impl Context<'_, '_> {
     }
 }
 
+/// Takes the tables of a database, or of all, out of the store. Returns the number of their keys, and those that no image still
+/// needs.
+pub(super) fn empty(worker: &Worker, held: &mut Held<'_>, db: Option<usize>) -> (usize, Vec<Db>) {
+    let (mut tables, mut keys) = (Vec::new(), 0);
+    held.each_mut(&mut |stripe| {
+        let dbs: SmallVec<[usize; 4]> = match db {
+            Some(db) => SmallVec::from_elem(db, 1),
+            None => stripe.dbs().map(|(db, _)| db).collect(),
+        };
+        for db in dbs {
+            tell_flushed(worker, stripe, db);
+            let table = stripe.take_db(db);
+            keys += table.table().len();
+            tables.extend(table.detach());
+        }
+    });
+    tables.retain(|table: &Db| !table.table().is_empty());
+    (keys, tables)
+}
+
 /// Watchers learn of the keys that go, and so do those who wait for a stream's end (XREADGROUP).
-fn tell_flushed(worker: &super::worker::Worker, stripe: &Stripe, db: usize) {
+fn tell_flushed(worker: &Worker, stripe: &Stripe, db: usize) {
     stripe.touch_where(db, |key| has(stripe, db, key));
     let gone = stripe.awaited_keys(db).into_iter().filter(|(_, key)| has(stripe, db, key));
     worker.ready.borrow_mut().extend(gone);

@@ -172,6 +172,7 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     }
     if worker.node.config.get(Id::MaxMemory) != 0
         && flags.contains(flag::WRITE)
+        && !session.replays
         && !super::evict::make_room(worker)
         && flags.contains(flag::DENYOOM)
     {
@@ -295,7 +296,10 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         Err(error) => return refuse(worker, session, reply, Some(order.command), &error),
     };
     // Looked at under the locks: who has seen it closing, and then had every stripe, knows that nothing is changed any more.
-    if node.is_closing() && !matches!(held, Held::Nothing) && !session.replays {
+    if !matches!(held, Held::Nothing)
+        && !session.replays
+        && (node.is_closing() || node.is_loading() && !order.command.facts.flags.contains(flag::LOADING))
+    {
         session.deferred = true;
         return;
     }
@@ -337,7 +341,7 @@ pub(super) fn run_for_waiter<'a>(
 ) -> Option<Ran<'a>> {
     let node = &*worker.node;
     let held = lock(node, order).ok()?;
-    if node.is_closing() {
+    if node.is_closing() || node.is_loading() {
         return None;
     }
     let keys = Keyspace::new(node, held, session);

@@ -39,6 +39,8 @@ pub struct Keyspace<'a> {
     now_ms: Cell<i64>,
     touch: Touch,
     tells_misses: bool,
+    /// Nothing expires by itself: what is replayed says when.
+    replays: bool,
     /// How far the journal had released when the command began.
     released: u64,
     gate: Cell<u64>,
@@ -65,6 +67,7 @@ impl<'a> Keyspace<'a> {
             now_ms: Cell::new(0),
             touch: if session.no_touch { Touch::No } else { Touch::of(&node.config) },
             tells_misses: node.config.get(Id::NotifyKeyspaceEvents) & event::KEY_MISS != 0,
+            replays: session.replays,
             released: node.journal.released(),
             gate: Cell::new(0),
             effects: Effects::default(),
@@ -141,6 +144,13 @@ impl<'a> Keyspace<'a> {
         self.now_ms.get()
     }
 
+    /// Whether a key that expires at this time is gone. While a log is replayed it is not: what comes later in the log may have
+    /// reached it, and if nothing has, it expires afterwards.
+    #[inline]
+    pub fn is_past(&self, at_ms: i64) -> bool {
+        at_ms <= self.now_ms() && !self.replays
+    }
+
     /// The hash of a key.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
@@ -192,7 +202,7 @@ impl<'a> Keyspace<'a> {
     pub fn peek(&self, key: &[u8]) -> Option<&Entry> {
         let hash = self.hash(key);
         let entry = self.part(hash)?.find(hash, key)?;
-        if entry.expiry().is_some_and(|at| at <= self.now_ms()) {
+        if entry.expiry().is_some_and(|at| self.is_past(at)) {
             self.effects.stale.borrow_mut().push((self.db, key.into()));
             return None;
         }
@@ -405,7 +415,7 @@ impl<'a> Keyspace<'a> {
     fn expire_if_due(&mut self, key: &'a [u8], hash: u64) {
         let db = self.db;
         let due = self.part(hash).and_then(|part| part.find(hash, key)).and_then(Entry::expiry);
-        if due.is_some_and(|at| at <= self.now_ms()) {
+        if due.is_some_and(|at| self.is_past(at)) {
             if let Some(entry) = self.part_mut(hash).remove(hash, key) {
                 self.effects.garbage.push(entry.into_value());
             }

@@ -21,7 +21,8 @@ use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
 use crate::base::{clock, log};
 use crate::config::Id;
-use crate::persistence::aof::Replay;
+use crate::persistence::aof::{AofFiles, Replay, load_parts};
+use crate::persistence::snapshot;
 use crate::rdb::{self, Decoded, Event, Key, Scanner};
 use crate::resp::{Protocol, Reply};
 use crate::store::{Mode, NewValue};
@@ -52,19 +53,36 @@ pub struct LoadProgress {
     pub expired: AtomicU64,
 }
 
-/// Loads the snapshot that begins where `file` stands; with `keeps_expired` (the base of a log, whose later records may
-/// reach them) also keys whose time has come. Returns its length in bytes; the file stands anywhere.
+/// What is done with the keys of an RDB file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RdbMode {
+    /// Whether keys whose time has come are kept: they are in the base of a log, whose later records may reach them.
+    pub keeps_expired: bool,
+    /// Whether keys replace those that are there; otherwise such a file is refused.
+    pub merges: bool,
+}
+
+/// Clients are told from here on that the data is being loaded.
+pub fn begin(node: &Node) {
+    let progress = &node.load_progress;
+    progress.started_ms.store(clock::unix_ms() as u64, Ordering::Relaxed);
+    progress.total_bytes.store(0, Ordering::Relaxed);
+    progress.loaded_bytes.store(0, Ordering::Relaxed);
+    node.loading.store(true, Ordering::SeqCst);
+}
+
+/// Loads the snapshot that begins where `file` stands. Returns its length in bytes; the file stands anywhere.
 ///
 /// # Errors
 /// What is wrong, and where.
-pub fn load_rdb(node: &Node, file: &mut File, keeps_expired: bool) -> Result<u64, String> {
+pub fn load_rdb(node: &Node, file: &mut File, mode: RdbMode) -> Result<u64, String> {
     let progress = &node.load_progress;
     let before = progress.loaded_bytes.load(Ordering::Relaxed);
     let start = file.stream_position().map_err(|error| error.to_string())?;
     let reader = std::io::BufReader::with_capacity(READ_BYTES, &mut *file);
     let verify = node.config.is_on(Id::RdbChecksum);
     let mut scanner = Scanner::open(reader, verify).map_err(|error| error.to_string())?;
-    let builder = Builder::new(node, keeps_expired);
+    let builder = Builder::new(node, mode);
     let threads = node.workers().clamp(1, BUILDERS_MAX);
     let failure = Mutex::new(None);
     let ended = std::thread::scope(|scope| {
@@ -98,7 +116,6 @@ fn cut(
     before: u64,
 ) -> Result<(), String> {
     let (mut db, mut batch, mut bytes) = (0, Batch::new(), 0);
-    let delay_us = node.config.get(Id::KeyLoadDelay);
     loop {
         let event = scanner.next_event().map_err(|error| error.to_string())?;
         let ended = matches!(event, None | Some(Event::End { .. }));
@@ -114,12 +131,10 @@ fn cut(
             Some(Event::Key(key)) => {
                 bytes += key.key.len() + key.payload.len();
                 batch.push((db, key));
-                if delay_us > 0 {
-                    std::thread::sleep(std::time::Duration::from_micros(delay_us as u64));
-                }
+                pause(node);
             }
             Some(Event::Aux { key, value }) => note_field(&key, &value),
-            Some(Event::Function(code)) => node.libraries.lock().push(code),
+            Some(Event::Function(code)) => note_library(node, code),
             Some(Event::ModuleAux { module }) => {
                 return Err(format!(
                     "The RDB file contains AUX module data I can't load: no matching module '{module}'"
@@ -179,26 +194,26 @@ struct Builder<'n> {
     limits: rdb::Limits,
     touch: Touch,
     now_ms: i64,
-    keeps_expired: bool,
+    mode: RdbMode,
     keys: AtomicU64,
     expired: AtomicU64,
 }
 
 impl<'n> Builder<'n> {
-    fn new(node: &'n Node, keeps_expired: bool) -> Self {
+    fn new(node: &'n Node, mode: RdbMode) -> Self {
         Self {
             node,
             limits: limits::all(&node.config),
             touch: Touch::of(&node.config),
             now_ms: clock::unix_ms(),
-            keeps_expired,
+            mode,
             keys: AtomicU64::new(0),
             expired: AtomicU64::new(0),
         }
     }
 
     fn build(&self, db: usize, key: Key) -> Result<(), String> {
-        if !self.keeps_expired && key.expiry_ms.is_some_and(|at| at <= self.now_ms) {
+        if !self.mode.keeps_expired && key.expiry_ms.is_some_and(|at| at <= self.now_ms) {
             self.expired.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
@@ -212,7 +227,7 @@ impl<'n> Builder<'n> {
             Err(error) => return Err(named(error.shifted(key.payload_offset).to_string())),
         };
         let access = self.access(&key);
-        if !insert(self.node, db, &key.key, value, key.expiry_ms, access) {
+        if !self.insert(db, &key.key, value, key.expiry_ms, access) {
             return Err(named("the key is there already".into()));
         }
         self.keys.fetch_add(1, Ordering::Relaxed);
@@ -222,30 +237,52 @@ impl<'n> Builder<'n> {
     fn access(&self, key: &Key) -> u32 {
         self.touch.restored(key.idle_seconds, key.frequency)
     }
+
+    /// Adds a key that nobody is told of. False if it is there and must not be replaced.
+    fn insert(&self, db: usize, key: &[u8], value: Value, expiry_ms: Option<i64>, access: u32) -> bool {
+        let (store, hash) = (&self.node.store, hash_of(key));
+        let index = store.stripe_of(hash);
+        let mut guard = store.locks().lock(index, Mode::Write);
+        let Some(stripe) = guard.stripe_mut() else { return false };
+        let part = stripe.db_mut(db);
+        if part.find(hash, key).is_some() {
+            if !self.mode.merges {
+                return false;
+            }
+            part.remove(hash, key);
+        }
+        part.insert(hash, key, NewValue::Value(value), expiry_ms, access);
+        if let Some(at) = expiry_ms {
+            store.note_expiry(index, at);
+        }
+        true
+    }
 }
 
-/// Adds a key that nobody is told of. False if it is there.
-fn insert(node: &Node, db: usize, key: &[u8], value: Value, expiry_ms: Option<i64>, access: u32) -> bool {
-    let hash = hash_of(key);
-    let index = node.store.stripe_of(hash);
-    let mut guard = node.store.locks().lock(index, Mode::Write);
-    let Some(stripe) = guard.stripe_mut() else { return false };
-    let part = stripe.db_mut(db);
-    if part.find(hash, key).is_some() {
-        return false;
+/// Keeps a library that no command knows yet.
+fn note_library(node: &Node, code: Vec<u8>) {
+    let mut libraries = node.libraries.lock();
+    if !libraries.contains(&code) {
+        libraries.push(code);
     }
-    part.insert(hash, key, NewValue::Value(value), expiry_ms, access);
-    if let Some(at) = expiry_ms {
-        node.store.note_expiry(index, at);
-    }
-    true
 }
 
-/// Loads the snapshot at `path`. Returns whether there was one.
+/// `key-load-delay`
+fn pause(node: &Node) {
+    let setting = node.config.get(Id::KeyLoadDelay);
+    if setting != 0 {
+        let delay = snapshot::delay(setting, 1);
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
+        }
+    }
+}
+
+/// Loads the snapshot at `path`, see [`RdbMode::merges`]. Returns whether there was one.
 ///
 /// # Errors
 /// What is wrong, and where.
-pub fn load_snapshot(node: &Node, path: &Path) -> Result<bool, String> {
+pub fn load_snapshot(node: &Node, path: &Path, merges: bool) -> Result<bool, String> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
@@ -253,7 +290,8 @@ pub fn load_snapshot(node: &Node, path: &Path) -> Result<bool, String> {
     };
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
     node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
-    load_rdb(node, &mut file, false).map_err(|error| format!("Can't load {}: {error}", path.display()))?;
+    load_rdb(node, &mut file, RdbMode { keeps_expired: false, merges })
+        .map_err(|error| format!("Can't load {}: {error}", path.display()))?;
     let progress = &node.load_progress;
     log::notice!(
         "Done loading RDB, keys loaded: {}, keys expired: {}.",
@@ -263,16 +301,35 @@ pub fn load_snapshot(node: &Node, path: &Path) -> Result<bool, String> {
     Ok(true)
 }
 
+/// Loads the log, whose parts are all there or it fails. Returns whether there was one.
+///
+/// # Errors
+/// What is wrong; more is in the server's log.
+pub fn load_log(node: &Arc<Node>, files: &AofFiles) -> Result<bool, String> {
+    let parts = files.parts().map_err(|error| {
+        let mut events = error.events();
+        let last = events.pop().unwrap_or_default();
+        events.iter().for_each(|event| log::warning!("{event}"));
+        last
+    })?;
+    let bytes = parts.iter().map(|part| part.bytes).sum();
+    node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
+    let mut player = Player::new(node);
+    load_parts(&parts, node.config.is_on(Id::AofLoadTruncated), &mut player)
+        .map_err(|_| "The append only file could not be loaded".to_owned())?;
+    Ok(!parts.is_empty())
+}
+
 /// Plays a log to the node.
-pub struct Player {
+struct Player {
     worker: Worker,
     session: Session,
     reply: Reply,
 }
 
 impl Player {
-    /// Runs as the node's background worker, which must do nothing else meanwhile.
-    pub fn new(node: &Arc<Node>) -> Self {
+    /// Runs as the node's background worker, which does nothing else meanwhile.
+    fn new(node: &Arc<Node>) -> Self {
         let worker = Worker::new(node.workers(), node.clone());
         let handle = ClientHandle::new(0, String::new(), String::new(), -1, true, node.workers());
         let mut session = Session::new(Arc::new(handle), true);
@@ -283,15 +340,16 @@ impl Player {
 
 impl Replay for Player {
     fn load_rdb(&mut self, file: &mut File) -> Result<u64, String> {
-        load_rdb(&self.worker.node, file, true)
+        load_rdb(&self.worker.node, file, RdbMode { keeps_expired: true, merges: false })
     }
 
     fn run(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
-        if let [first, second, code] | [first, second, _, code] = arguments
-            && first.eq_ignore_ascii_case(b"function")
-            && second.eq_ignore_ascii_case(b"load")
+        pause(&self.worker.node);
+        if let [function, load, code] | [function, load, _, code] = arguments
+            && function.eq_ignore_ascii_case(b"function")
+            && load.eq_ignore_ascii_case(b"load")
         {
-            self.worker.node.libraries.lock().push(code.to_vec());
+            note_library(&self.worker.node, code.to_vec());
             return Ok(());
         }
         if execute::find(&self.worker.node, arguments).is_none() {

@@ -18,6 +18,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod rates;
 pub mod release;
+pub mod reload;
 pub mod saving;
 pub mod session;
 pub mod settle;

@@ -4,6 +4,7 @@
 //! on of the log, which is a rewrite whose increment is kept aside until the base is whole. What is wanted besides is noted and
 //! comes next. The settings say what shall be; [`next_job`] compares that with what is.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use super::blocking::BlockedCall;
 use super::evict::Policy;
 use super::node::Node;
+use super::reload::{self, Source};
 use crate::base::{alloc, clock, log};
 use crate::config::{Id, save_points};
 use crate::persistence::aof::{AofDir, AofFiles, BaseFormat, Increment, Kept, Target};
@@ -38,6 +40,8 @@ pub enum Job {
     SwitchOn,
     /// Switching the log off.
     SwitchOff,
+    /// Loading the data anew.
+    Reload,
 }
 
 /// What came of one kind of job so far.
@@ -83,6 +87,8 @@ pub struct State {
     pub earlier_bytes: u64,
     /// Who waits for the snapshot that runs, and for the one after it.
     waiting: [Vec<Arc<BlockedCall>>; 2],
+    /// What is to be loaded anew, and who is told.
+    reloads: VecDeque<(Source, Arc<BlockedCall>)>,
     switch_tried_ms: i64,
     stopping: bool,
 }
@@ -121,6 +127,7 @@ impl Saving {
             base_bytes: 0,
             earlier_bytes: 0,
             waiting: Default::default(),
+            reloads: VecDeque::new(),
             switch_tried_ms: 0,
             stopping: false,
         };
@@ -197,6 +204,13 @@ impl Saving {
         state.snapshot_wanted = true;
         // Not for one that has made its cut already.
         state.waiting[1].push(call);
+        self.start(node, &mut state);
+    }
+
+    /// Has the data loaded anew, and the client told of it (DEBUG RELOAD, DEBUG LOADAOF).
+    pub fn reload(&self, node: &Arc<Node>, source: Source, call: Arc<BlockedCall>) {
+        let mut state = self.state.lock();
+        state.reloads.push_back((source, call));
         self.start(node, &mut state);
     }
 
@@ -308,7 +322,7 @@ impl Saving {
                         state.waiting[0].extend(next);
                     }
                     Job::Rewrite | Job::SwitchOn => state.rewrite_wanted = false,
-                    Job::SwitchOff => {}
+                    Job::SwitchOff | Job::Reload => {}
                 }
                 job
             };
@@ -316,6 +330,7 @@ impl Saving {
                 Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
                 Job::Rewrite | Job::SwitchOn => self.rewrite(node, job),
                 Job::SwitchOff => switch_off(node, self),
+                Job::Reload => self.reload_next(node),
             };
             self.finish(node, job, outcome);
             let mut state = self.state.lock();
@@ -384,7 +399,7 @@ impl Saving {
                     state.switch_tried_ms = now_ms;
                 }
             }
-            Job::SwitchOff => {
+            Job::SwitchOff | Job::Reload => {
                 if let Err(Failure::Broken(reason)) = outcome {
                     log::warning!("{reason}");
                 }
@@ -392,6 +407,16 @@ impl Saving {
         }
         drop(state);
         node.log.suspend_fsync(false);
+    }
+
+    fn reload_next(&self, node: &Arc<Node>) -> Result<(), Failure> {
+        let Some((source, call)) = self.state.lock().reloads.pop_front() else { return Ok(()) };
+        let outcome = reload::run(node, source, || self.save_now(node));
+        call.answer(|reply| match outcome {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        });
+        Ok(())
     }
 
     /// Makes a snapshot in the file `name` of the working directory.
@@ -450,7 +475,7 @@ impl Saving {
         node.log.suspend_fsync(node.config.is_on(Id::NoAppendFsyncOnRewrite));
         let base = files.place().temporary_base();
         let mut opened = Ok(());
-        self.image(node, &base, job, || match job {
+        let format = self.image(node, &base, job, || match job {
             Job::SwitchOn => {
                 opened = node.log.open(target(increment));
                 node.journal.switch(opened.is_ok());
@@ -460,7 +485,7 @@ impl Saving {
         opened.map_err(|error| broken("start the threads of the log for", &base, &error))?;
         // What the manifest is to name must be on the disk before it does.
         node.log.flush().map_err(|error| broken("flush the log before", &base, &error))?;
-        files.finish_rewrite(base_format(node), kept).map_err(told)?;
+        files.finish_rewrite(format, kept).map_err(told)?;
         if !node.config.is_on(Id::AofDisableAutoGc) {
             files.delete_history().map_err(told)?;
         }
@@ -469,15 +494,22 @@ impl Saving {
 
     /// BGREWRITEAOF while the log is off: a base, and no increment.
     fn rewrite_while_off(&self, node: &Node, files: &mut AofFiles) -> Result<(), Failure> {
-        let base = files.place().temporary_base();
-        self.image(node, &base, Job::Rewrite, || ())?;
         let told = |error: crate::persistence::aof::FileError| Failure::Broken(error.to_string());
-        files.finish_rewrite(base_format(node), Kept::Nothing).map_err(told)?;
+        files.place().create_folder().map_err(told)?;
+        let base = files.place().temporary_base();
+        let format = self.image(node, &base, Job::Rewrite, || ())?;
+        files.finish_rewrite(format, Kept::Nothing).map_err(told)?;
         files.delete_history().map_err(told)
     }
 
-    /// Makes an image in the file at `path`, which is on the disk afterwards.
-    fn image(&self, node: &Node, path: &Path, job: Job, at_cut: impl FnOnce()) -> Result<u64, Failure> {
+    /// Makes an image in the file at `path`, which is on the disk afterwards. Returns how it is written.
+    fn image(
+        &self,
+        node: &Node,
+        path: &Path,
+        job: Job,
+        at_cut: impl FnOnce(),
+    ) -> Result<BaseFormat, Failure> {
         let file = File::create(path).map_err(|error| broken("create", path, &error))?;
         let progress = self.progress.lock().clone();
         let mut sizes = Vec::new();
@@ -493,7 +525,7 @@ impl Saving {
         let format = format(node, job, sizes);
         let result = self.write(node, &image, file, &format, &progress, job);
         node.store.end_image(&image, result.is_ok());
-        result.map_err(|error| {
+        result.map(|_| format.base).map_err(|error| {
             remove(path);
             match error.kind() {
                 io::ErrorKind::Interrupted => Failure::Stopped,
@@ -514,7 +546,7 @@ impl Saving {
         let incremental =
             if job == Job::Snapshot { Id::RdbSaveIncrementalFsync } else { Id::AofRewriteIncrementalFsync };
         let file = SyncingFile::new(file, node.config.is_on(incremental));
-        snapshot::write_rdb(&node.store, image, file, format, progress)?.finish()
+        snapshot::write_image(&node.store, image, file, format, progress)?.finish()
     }
 
     /// Stops what runs and begins nothing any more. Returns when nothing runs.
@@ -532,10 +564,16 @@ impl Saving {
         self.state.lock().stopping = false;
     }
 
-    /// Stops a snapshot that runs (FLUSHALL: it would be of no use).
-    pub fn stop_snapshot(&self) {
-        if matches!(self.state.lock().running, Some((Job::Snapshot, _))) {
+    /// All data has been thrown away (FLUSHALL): a snapshot that runs is stopped, and with save points a new one is wanted at
+    /// once, so that what is gone does not come back.
+    pub fn flushed(&self, node: &Arc<Node>) {
+        let mut state = self.state.lock();
+        if matches!(state.running, Some((Job::Snapshot, _))) {
             self.progress.lock().stop.store(true, Ordering::Relaxed);
+        }
+        if !node.config.text(Id::Save).is_empty() {
+            state.snapshot_wanted = true;
+            self.start(node, &mut state);
         }
     }
 
@@ -548,12 +586,14 @@ impl Saving {
         state.files = Some(files);
     }
 
-    /// Makes a snapshot here and now, after [`Saving::stop`]: the last one before the end. What came in the way is logged.
+    /// Makes a snapshot here and now, when no other can be under way: the last one before the end. What came in the way is logged.
     pub fn save_now(&self, node: &Node) -> bool {
         *self.progress.lock() = Arc::default();
         let result = self.snapshot(node, &node.config.path(Id::DbFileName));
-        if let Err(Failure::Broken(reason)) = &result {
-            log::warning!("{reason}");
+        match &result {
+            Ok(()) => self.state.lock().saved_seconds = clock::unix_ms() / 1000,
+            Err(Failure::Broken(reason)) => log::warning!("{reason}"),
+            Err(Failure::Stopped) => {}
         }
         result.is_ok()
     }
@@ -567,6 +607,9 @@ impl Default for Saving {
 
 /// What is to be done next, by what the settings and clients want.
 fn next_job(node: &Node, state: &State) -> Option<Job> {
+    if !state.reloads.is_empty() {
+        return Some(Job::Reload);
+    }
     match (node.config.is_on(Id::AppendOnly), state.files.is_some()) {
         (true, false) if clock::unix_ms() - state.switch_tried_ms >= SWITCH_RETRY_MS => {
             return Some(Job::SwitchOn);
@@ -603,9 +646,9 @@ pub fn aof_dir(node: &Node) -> AofDir {
     AofDir::new(Path::new("."), folder.as_os_str(), file.as_os_str())
 }
 
-/// `aof-use-rdb-preamble`.
-pub fn base_format(_node: &Node) -> BaseFormat {
-    BaseFormat::Rdb
+/// How the next base is to be written: `aof-use-rdb-preamble`.
+fn base_format(node: &Node) -> BaseFormat {
+    if node.config.is_on(Id::AofUseRdbPreamble) { BaseFormat::Rdb } else { BaseFormat::Commands }
 }
 
 /// An increment as the log takes it.
@@ -630,6 +673,7 @@ pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>) -> Format {
     };
     let is_base = job != Job::Snapshot;
     Format {
+        base: if is_base { base_format(node) } else { BaseFormat::Rdb },
         options: rdb::Options { compress: config.is_on(Id::RdbCompression), version },
         checksum: config.is_on(Id::RdbChecksum),
         access,
@@ -641,6 +685,7 @@ pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>) -> Format {
             ("aof-base", u8::from(is_base).to_string()),
         ],
         sizes,
+        stamp_seconds: config.is_on(Id::AofTimestampEnabled).then(|| clock::unix_ms() / 1000),
         functions: node.libraries.lock().clone(),
         key_delay_us: config.get(Id::RdbKeySaveDelay),
     }

@@ -161,7 +161,7 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
     let orders: Vec<Order<'_>> = argvs.iter().filter_map(|argv| Order::of(node, argv)).collect();
     debug_assert_eq!(orders.len(), queue.commands.len(), "queued commands have been looked up before");
     let denied = orders.iter().any(|order| order.command.facts.flags.contains(flag::DENYOOM));
-    if denied && !super::evict::make_room(ctx.worker) {
+    if denied && !ctx.session.replays && !super::evict::make_room(ctx.worker) {
         let reason = text::OUT_OF_MEMORY.trim_start_matches("OOM ");
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: OOM {reason}")));
     }
@@ -169,6 +169,11 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
     if node.is_closing() && !ctx.session.replays {
         ctx.session.deferred = true;
         return Ok(());
+    }
+    let loads = |order: &Order<'_>| order.command.facts.flags.contains(flag::LOADING);
+    if node.is_loading() && !ctx.session.replays && !orders.iter().all(loads) {
+        let reason = text::LOADING;
+        return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}")));
     }
     let now_ms = clock::unix_ms();
     if is_touched(ctx.session, &held, node, now_ms) {

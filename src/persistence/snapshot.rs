@@ -1,4 +1,4 @@
-//! Writes the image of a cut, as it is walked (design 5).
+//! Writes the image of a cut, as it is walked (design 5), in either format: as an RDB file or as commands.
 //!
 //! A stripe is locked for [`STEP_KEYS`] keys or [`STEP_BYTES`] at a time; what writers have handed over goes first, so that it
 //! takes little memory. Strings are encoded under the lock, everything else is cloned there, which is O(1) or small, and
@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::aof::{BaseFormat, commands};
 use crate::base::clock;
 use crate::rdb::{self, Checksummed, KeyAttributes};
 use crate::store::{Entry, HandedOver, Image, Left, Store};
@@ -39,6 +40,8 @@ pub enum Access {
 /// How an image is written.
 #[derive(Clone, Debug)]
 pub struct Format {
+    /// As an RDB file or as commands.
+    pub base: BaseFormat,
     /// Of values.
     pub options: rdb::Options,
     /// `rdbchecksum`.
@@ -47,6 +50,8 @@ pub struct Format {
     pub access: Access,
     /// Fields about the file.
     pub fields: Vec<(&'static str, String)>,
+    /// Marks commands with this time, in Unix seconds (`aof-timestamp-enabled`).
+    pub stamp_seconds: Option<i64>,
     /// Sources of function libraries.
     pub functions: Vec<Vec<u8>>,
     /// Keys, and those that expire, of each database at the cut.
@@ -66,62 +71,155 @@ pub struct Progress {
     pub stop: AtomicBool,
 }
 
-/// Walks the image and writes it as an RDB file. The image is ended by the caller.
+/// Walks the image and writes it. The image is ended by the caller.
 ///
 /// # Errors
 /// Those of writing, and [`io::ErrorKind::Interrupted`] when it was told to stop.
-pub fn write_rdb<W: Write>(
+pub fn write_image<W: Write>(
     store: &Store,
     image: &Image,
     out: W,
     format: &Format,
     progress: &Progress,
 ) -> io::Result<W> {
-    let mut out = Checksummed::new(BufWriter::with_capacity(BUFFER_BYTES, out), format.checksum);
-    rdb::write_header(&mut out, format.options.version)?;
-    for (name, value) in &format.fields {
-        rdb::write_aux(&mut out, name.as_bytes(), value.as_bytes(), &format.options)?;
+    let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
+    match format.base {
+        BaseFormat::Rdb => {
+            let mut out = Checksummed::new(out, format.checksum);
+            write_rdb_head(&mut out, format)?;
+            let mut walk = Walk::new(out, RdbKeys { format, announced: Vec::new() }, format, progress);
+            walk.all(store, image)?;
+            rdb::write_end(&mut walk.out)?;
+            walk.out.finish()?
+        }
+        BaseFormat::Commands => {
+            write_commands_head(&mut out, format)?;
+            let mut walk = Walk::new(out, CommandKeys, format, progress);
+            walk.all(store, image)?;
+            walk.out
+        }
     }
-    for code in &format.functions {
-        rdb::write_function(&mut out, code, &format.options)?;
-    }
-    let mut walk =
-        Walk { out, step: Vec::new(), later: Vec::new(), db: None, announced: Vec::new(), format, progress };
-    walk.all(store, image)?;
-    let mut out = walk.out;
-    rdb::write_end(&mut out)?;
-    out.finish()?.into_inner().map_err(io::IntoInnerError::into_error)
+    .into_inner()
+    .map_err(io::IntoInnerError::into_error)
 }
 
-/// Writes the RDB file of no data.
+/// Writes the file of no data.
 ///
 /// # Errors
 /// Those of writing.
 pub fn write_empty(out: &mut dyn Write, format: &Format) -> io::Result<()> {
-    let mut out = Checksummed::new(out, format.checksum);
-    rdb::write_header(&mut out, format.options.version)?;
-    for (name, value) in &format.fields {
-        rdb::write_aux(&mut out, name.as_bytes(), value.as_bytes(), &format.options)?;
+    match format.base {
+        BaseFormat::Rdb => {
+            let mut out = Checksummed::new(out, format.checksum);
+            write_rdb_head(&mut out, format)?;
+            rdb::write_end(&mut out)?;
+            out.finish()?.flush()
+        }
+        BaseFormat::Commands => {
+            let mut out = out;
+            write_commands_head(&mut out, format)?;
+            out.flush()
+        }
     }
-    rdb::write_end(&mut out)?;
-    out.finish()?.flush()
+}
+fn write_rdb_head(out: &mut impl Write, format: &Format) -> io::Result<()> {
+    rdb::write_header(out, format.options.version)?;
+    for (name, value) in &format.fields {
+        rdb::write_aux(out, name.as_bytes(), value.as_bytes(), &format.options)?;
+    }
+    format.functions.iter().try_for_each(|code| rdb::write_function(out, code, &format.options))
 }
 
-struct Walk<'a, W: Write> {
-    out: Checksummed<BufWriter<W>>,
+fn write_commands_head(out: &mut impl Write, format: &Format) -> io::Result<()> {
+    if let Some(seconds) = format.stamp_seconds {
+        write!(out, "#TS:{seconds}\r\n")?;
+    }
+    format.functions.iter().try_for_each(|code| commands::write_function(out, code))
+}
+
+/// How keys are written one after the other.
+trait Encoding {
+    /// What follows is of database `db`.
+    fn select(&mut self, out: &mut impl Write, db: usize) -> io::Result<()>;
+
+    /// A key; `access` are its access bits.
+    fn key(
+        &mut self,
+        out: &mut impl Write,
+        key: &[u8],
+        value: ValueRef<'_>,
+        expiry_ms: Option<i64>,
+        access: u32,
+    ) -> io::Result<()>;
+}
+
+struct RdbKeys<'a> {
+    format: &'a Format,
+    /// Databases whose size has been told.
+    announced: Vec<usize>,
+}
+
+impl Encoding for RdbKeys<'_> {
+    fn select(&mut self, out: &mut impl Write, db: usize) -> io::Result<()> {
+        rdb::select_db(out, db as u64)?;
+        if self.announced.contains(&db) {
+            return Ok(());
+        }
+        self.announced.push(db);
+        let (keys, expires) = self.format.sizes.get(db).copied().unwrap_or_default();
+        rdb::resize_db(out, keys, expires)
+    }
+
+    fn key(
+        &mut self,
+        out: &mut impl Write,
+        key: &[u8],
+        value: ValueRef<'_>,
+        expiry_ms: Option<i64>,
+        access: u32,
+    ) -> io::Result<()> {
+        let attributes = attributes(self.format.access, expiry_ms, access);
+        rdb::write_key(out, key, value, attributes, &self.format.options)
+    }
+}
+
+struct CommandKeys;
+
+impl Encoding for CommandKeys {
+    fn select(&mut self, out: &mut impl Write, db: usize) -> io::Result<()> {
+        commands::write_select(out, db)
+    }
+
+    fn key(
+        &mut self,
+        out: &mut impl Write,
+        key: &[u8],
+        value: ValueRef<'_>,
+        expiry_ms: Option<i64>,
+        _access: u32,
+    ) -> io::Result<()> {
+        commands::write_key(out, key, value, expiry_ms)
+    }
+}
+
+struct Walk<'a, W: Write, E: Encoding> {
+    out: W,
+    encoding: E,
     /// What was encoded under the lock.
     step: Vec<u8>,
     /// What is to be encoded after it.
     later: Vec<HandedOver>,
     /// The database that was selected last.
     db: Option<usize>,
-    /// Databases whose size has been told.
-    announced: Vec<usize>,
     format: &'a Format,
     progress: &'a Progress,
 }
 
-impl<W: Write> Walk<'_, W> {
+impl<'a, W: Write, E: Encoding> Walk<'a, W, E> {
+    fn new(out: W, encoding: E, format: &'a Format, progress: &'a Progress) -> Self {
+        Self { out, encoding, step: Vec::new(), later: Vec::new(), db: None, format, progress }
+    }
+
     fn all(&mut self, store: &Store, image: &Image) -> io::Result<()> {
         for stripe in 0..store.stripes() {
             self.write_left(image.take_left())?;
@@ -183,10 +281,9 @@ impl<W: Write> Walk<'_, W> {
         }
         if *db != Some(of) {
             *db = Some(of);
-            select(step, of, &mut self.announced, &self.format.sizes)?;
+            self.encoding.select(step, of)?;
         }
-        let attributes = attributes(self.format.access, entry.expiry(), entry.access());
-        rdb::write_key(step, entry.key(), entry.value(), attributes, &self.format.options)?;
+        self.encoding.key(step, entry.key(), entry.value(), entry.expiry(), entry.access())?;
         Ok(true)
     }
 
@@ -205,21 +302,16 @@ impl<W: Write> Walk<'_, W> {
     fn write(&mut self, entry: &HandedOver) -> io::Result<()> {
         if self.db != Some(entry.db) {
             self.db = Some(entry.db);
-            select(&mut self.out, entry.db, &mut self.announced, &self.format.sizes)?;
+            self.encoding.select(&mut self.out, entry.db)?;
         }
-        let attributes = attributes(self.format.access, entry.expiry_ms, entry.access);
         let value = value_ref(&entry.value);
-        rdb::write_key(&mut self.out, &entry.key, value, attributes, &self.format.options)
+        self.encoding.key(&mut self.out, &entry.key, value, entry.expiry_ms, entry.access)
     }
 
     /// Counts keys, waits as long as tests want it to, and stops if it is told to.
     fn wrote(&mut self, keys: usize) -> io::Result<()> {
         self.progress.keys.fetch_add(keys as u64, Ordering::Relaxed);
-        let mut wait = match self.format.key_delay_us {
-            0 => Duration::ZERO,
-            delay @ 1.. => Duration::from_micros(delay as u64 * keys as u64),
-            every => Duration::from_micros(keys as u64 / every.unsigned_abs()),
-        };
+        let mut wait = delay(self.format.key_delay_us, keys);
         if !wait.is_zero() {
             self.out.flush()?;
         }
@@ -236,20 +328,15 @@ impl<W: Write> Walk<'_, W> {
     }
 }
 
-/// Selects a database, and the first time tells its size.
-fn select(
-    out: &mut impl Write,
-    db: usize,
-    announced: &mut Vec<usize>,
-    sizes: &[(u64, u64)],
-) -> io::Result<()> {
-    rdb::select_db(out, db as u64)?;
-    if announced.contains(&db) {
-        return Ok(());
-    }
-    announced.push(db);
-    let (keys, expires) = sizes.get(db).copied().unwrap_or_default();
-    rdb::resize_db(out, keys, expires)
+/// How long to wait for `keys` keys with a `rdb-key-save-delay` or `key-load-delay` of `setting`: microseconds for each, or, when
+/// it is negative, one microsecond for so many keys on average, so that a fraction of one can be had as well.
+pub fn delay(setting: i64, keys: usize) -> Duration {
+    let keys = keys as u64;
+    let micros = match setting {
+        0.. => keys.saturating_mul(setting as u64),
+        _ => (0..keys).filter(|_| fastrand::u64(..setting.unsigned_abs()) == 0).count() as u64,
+    };
+    Duration::from_micros(micros)
 }
 
 fn attributes(access: Access, expiry_ms: Option<i64>, bits: u32) -> KeyAttributes {

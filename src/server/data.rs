@@ -6,14 +6,13 @@ use std::sync::atomic::Ordering;
 use crate::base::{clock, log};
 use crate::config::Id;
 use crate::engine::{Node, loading, saving};
-use crate::persistence::aof::{AofFiles, load_parts};
+use crate::persistence::aof::AofFiles;
 use crate::persistence::snapshot;
 
 /// Loads what there is. False when the server must not start; why is in the log.
 pub async fn load(node: &Arc<Node>) -> bool {
     let (sender, done) = tokio::sync::oneshot::channel();
-    node.loading.store(true, Ordering::Relaxed);
-    node.load_progress.started_ms.store(clock::unix_ms() as u64, Ordering::Relaxed);
+    loading::begin(node);
     let loader = node.clone();
     let work = move || drop(sender.send(load_all(&loader)));
     if let Err(error) = std::thread::Builder::new().name("loader".into()).spawn(work) {
@@ -32,7 +31,7 @@ fn load_all(node: &Arc<Node>) -> Result<(), String> {
     let started_us = clock::monotonic_us();
     let seconds = || (clock::monotonic_us() - started_us) as f64 / 1e6;
     if !node.config.is_on(Id::AppendOnly) {
-        if loading::load_snapshot(node, &node.config.path(Id::DbFileName))? {
+        if loading::load_snapshot(node, &node.config.path(Id::DbFileName), false)? {
             log::notice!("DB loaded from disk: {:.3} seconds", seconds());
         }
         node.saving.count_as_saved(node);
@@ -46,16 +45,10 @@ fn load_all(node: &Arc<Node>) -> Result<(), String> {
     };
     let mut files = AofFiles::open(saving::aof_dir(node)).map_err(told)?;
     files.upgrade().map_err(told)?;
-    let parts = files.parts().map_err(told)?;
-    let bytes = parts.iter().map(|part| part.bytes).sum();
-    node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
-    if parts.is_empty() {
-        warn_of_snapshot(node);
-    } else {
-        let mut player = loading::Player::new(node);
-        load_parts(&parts, node.config.is_on(Id::AofLoadTruncated), &mut player)
-            .map_err(|_| "The append only file could not be loaded".to_owned())?;
+    if loading::load_log(node, &files)? {
         log::notice!("DB loaded from append only file: {:.3} seconds", seconds());
+    } else {
+        warn_of_snapshot(node);
     }
     open_log(node, files)
 }
@@ -78,7 +71,7 @@ fn warn_of_snapshot(node: &Node) {
 fn open_log(node: &Node, mut files: AofFiles) -> Result<(), String> {
     let format = saving::format(node, saving::Job::Rewrite, Vec::new());
     let increment = files
-        .start(saving::base_format(node), |out| snapshot::write_empty(out, &format))
+        .start(format.base, |out| snapshot::write_empty(out, &format))
         .map_err(|error| error.to_string())?;
     node.log.set_stamps(node.config.is_on(Id::AofTimestampEnabled));
     node.log.open(saving::target(increment)).map_err(|error| format!("Can't open the log: {error}"))?;

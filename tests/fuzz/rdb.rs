@@ -195,13 +195,14 @@ fn exercise(value: &mut Value) {
 
 fn exercise_stream(stream: &mut Stream) {
     let entries = stream.entries();
-    let forward = entries.range(StreamId::MIN, StreamId::MAX).fold(0, |count, entry| {
+    let mut forward = 0;
+    for entry in entries.range(StreamId::MIN, StreamId::MAX) {
         entry.fields.for_each(drop);
-        count + 1
-    });
+        forward += 1;
+    }
     let backward = entries.range_rev(StreamId::MIN, StreamId::MAX).count();
     // Identifiers that are out of order within a node hide entries from one walk, but from no delete.
-    assert!(forward as u64 <= entries.len() && backward as u64 <= entries.len());
+    assert!(forward <= entries.len() && backward as u64 <= entries.len());
     let pairs = [(&b"name"[..], &b"value"[..])];
     let _ = stream.entries_mut().append(NewId::Automatic, pairs.into_iter(), 0, &StreamLimits::default());
     if let Some(id) = stream.entries().last().map(|entry| entry.id) {

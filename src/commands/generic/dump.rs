@@ -78,7 +78,7 @@ pub(super) fn restore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandR
         (ttl, false) => Some(ttl.saturating_add(ctx.keys.now_ms())),
     };
     ctx.reply.ok();
-    if expiry_ms.is_some_and(|at| at <= ctx.keys.now_ms()) {
+    if expiry_ms.is_some_and(|at| ctx.keys.is_past(at)) {
         ctx.keys.effects.discard(value);
         if deleted {
             let lazy = ctx.node.config.is_on(Id::LazyFreeServerDel);

@@ -106,7 +106,7 @@ fn set<'a>(
     if !allowed {
         return Ok(());
     }
-    if at <= ctx.keys.now_ms() {
+    if ctx.keys.is_past(at) {
         delete(ctx, key);
         return Ok(());
     }

@@ -1,13 +1,16 @@
 //! DEBUG: tools for tests. Everything is locked for it: it may reach any key, and nobody minds that it is slow.
 
+use std::time::Duration;
+
 use super::digest::Digest;
 use crate::base::log;
 use crate::commands::generic::object::encoding_of;
 use crate::config::Id;
 use crate::engine::error::echoed;
 use crate::engine::keyspace::idle_seconds;
+use crate::engine::reload::{SnapshotReload, Source};
 use crate::engine::{
-    Args, BlockRequest, CommandError, CommandResult, Context, Handling, Row, TimeoutReply, text, whole,
+    Args, BlockRequest, Call, CommandError, CommandResult, Context, Handling, Row, TimeoutReply, text, whole,
 };
 use crate::store::{Mode, NewValue};
 
@@ -16,12 +19,16 @@ pub static COMMANDS: &[Row<Handling>] = &[Row::new("DEBUG", whole(debug, Mode::W
 
 const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "AOF-FLUSH-SLEEP <microseconds>",
+    "    Wait so long before each write of the append-only file.",
     "DIGEST",
     "    Tell a fingerprint of all data; servers with the same data have the same.",
     "DIGEST-VALUE <key> [<key> ...]",
     "    Tell the fingerprints of the values of these keys.",
     "ERROR <string>",
     "    Reply this error.",
+    "LOADAOF",
+    "    Write the append-only file to its end, throw all data away and load that file. Other clients wait.",
     "LOG <message>",
     "    Write this into the log.",
     "OBJECT <key>",
@@ -29,6 +36,11 @@ const HELP: &[&str] = &[
     "POPULATE <count> [<prefix>] [<size>]",
     "    Add string keys <prefix>:0, <prefix>:1, ... (default: key) with values value:0, value:1, ... of",
     "    <size> bytes, without telling anybody. Keys that are there are left alone.",
+    "RELOAD [option ...]",
+    "    Save a snapshot, throw all data away and load the snapshot. Other clients wait. Options:",
+    "    * NOSAVE: load the snapshot that is there.",
+    "    * NOFLUSH: keep the data; keys that are there already are an error.",
+    "    * MERGE: keys that are there already are replaced.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Whether keys are expired in the background.",
     "SLEEP <seconds>",
@@ -45,6 +57,13 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         (b"digest", 2) => digest(ctx),
         (b"digest-value", 2..) => digest_values(ctx, args),
         (b"error", 3) => return Err(CommandError::new(args.at(2))),
+        (b"aof-flush-sleep", 3) => {
+            let micros = args.integer(2).ok().and_then(|number| u64::try_from(number).ok());
+            ctx.node.log.set_delay(Duration::from_micros(micros.ok_or(text::NOT_POSITIVE)?));
+            ctx.reply.ok();
+        }
+        (b"loadaof", 2) => return reload(ctx, Source::Log),
+        (b"reload", 2..) => return reload(ctx, Source::Snapshot(reload_options(args)?)),
         (b"log", 3) => {
             log::warning!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
             ctx.reply.ok();
@@ -117,6 +136,30 @@ fn populate(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
         ctx.keys.insert_untold(&key, NewValue::Text { bytes: &value, raw: false });
     }
     ctx.reply.ok();
+    Ok(())
+}
+
+/// The options of RELOAD.
+fn reload_options(args: Args<'_>) -> Result<SnapshotReload, CommandError> {
+    let mut options = SnapshotReload { saves: true, empties: true, merges: false };
+    for option in args.from(2) {
+        match option.to_ascii_lowercase().as_slice() {
+            b"nosave" => options.saves = false,
+            b"noflush" => options.empties = false,
+            b"merge" => options.merges = true,
+            _ => return Err("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.".into()),
+        }
+    }
+    Ok(options)
+}
+
+/// Has the data loaded anew by the saver's thread; the client waits for it.
+fn reload(ctx: &mut Context<'_, '_>, source: Source) -> CommandResult {
+    if matches!(ctx.call, Call::Transaction) {
+        return Err("ERR The data can't be loaded anew within a transaction".into());
+    }
+    let node = ctx.worker.node.clone();
+    ctx.block(BlockRequest::for_answer(move |call| node.saving.reload(&node, source, call)));
     Ok(())
 }
 

@@ -107,6 +107,8 @@ struct Shared {
     policy: AtomicU8,
     /// Whether records are marked with the time (`aof-timestamp-enabled`).
     stamps: AtomicBool,
+    /// Microseconds to wait before a write (DEBUG AOF-FLUSH-SLEEP).
+    delay_us: AtomicU64,
     /// fsync is suspended (`no-appendfsync-on-rewrite`).
     suspended: AtomicBool,
     writer: Mutex<Option<Writer>>,
@@ -168,6 +170,7 @@ impl Log {
             journal,
             policy: AtomicU8::new(policy as u8),
             stamps: AtomicBool::new(false),
+            delay_us: AtomicU64::new(0),
             suspended: AtomicBool::new(false),
             writer: Mutex::new(None),
             switches: Mutex::default(),
@@ -248,6 +251,11 @@ impl Log {
     /// `aof-timestamp-enabled`.
     pub fn set_stamps(&self, on: bool) {
         self.shared.stamps.store(on, Ordering::Relaxed);
+    }
+
+    /// Has every write wait so long before it begins, for tests.
+    pub fn set_delay(&self, delay: Duration) {
+        self.shared.delay_us.store(delay.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// Leaves fsync to the kernel for a while (`no-appendfsync-on-rewrite`).
@@ -517,6 +525,10 @@ impl Writer {
         loop {
             self.fill(shared);
             if !self.out.is_empty() {
+                let delay_us = shared.delay_us.load(Ordering::Relaxed);
+                if delay_us > 0 {
+                    std::thread::sleep(Duration::from_micros(delay_us));
+                }
                 self.write_once()?;
                 shared.wrote(self.out_last, self.len);
                 continue;

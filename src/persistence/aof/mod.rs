@@ -3,9 +3,11 @@
 //!
 //! - [`manifest`]: the text that names the parts.
 //! - [`files`]: the folder, and the steps that change it such that a crash between any two loses nothing.
+//! - [`commands`]: values as commands, for a base without RDB.
 //! - `log`: the last increment being written.
 //! - [`read`]: commands out of a file. [`load`]: all parts, in order, to whoever runs the commands.
 
+pub mod commands;
 pub mod files;
 pub mod load;
 mod log;
