@@ -19,7 +19,8 @@ import threading
 import time
 from pathlib import Path
 
-from support.servers import Server, encode, fill
+from support.servers import SETTINGS, Server, encode, fill, in_flags, redis, tartan
+from support.tables import header, percentile, ratio, row, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 ANY = "__rand_int__"
@@ -81,25 +82,11 @@ def parse_arguments():
     return options
 
 
-# Of every server. Commands of a millisecond and more are noted, for the pauses.
-FLAGS = {"port": "{port}", "dir": "{dir}", "bind": "127.0.0.1", "slowlog-log-slower-than": 1000, "slowlog-max-len": 1000}
-
-
-def tartan(options, workers):
-    flags = in_flags({**FLAGS, "metrics-port": 0, "server-threads": workers})
-    return Server(f"tartan/{workers}", [options.tartan, *flags])
-
-
 def others(options):
-    flags = in_flags({**FLAGS, "save": "", "appendonly": "no"})
-    found = [Server("redis", [options.redis, *flags])]
+    found = [redis(options.redis)]
     if options.valkey:
-        found.append(Server("valkey", [options.valkey, *flags]))
+        found.append(Server("valkey", [options.valkey, *in_flags(SETTINGS)]))
     return found
-
-
-def in_flags(settings):
-    return [text for name, value in settings.items() for text in (f"--{name}", str(value))]
 
 
 # --- speed ---------------------------------------------------------------------------------------------------------
@@ -107,7 +94,7 @@ def in_flags(settings):
 
 def speed(options):
     """CPU per request of one and two workers against redis-server."""
-    servers = [*others(options), tartan(options, 1), tartan(options, 2)]
+    servers = [*others(options), tartan(options.tartan, 1), tartan(options.tartan, 2)]
     works = chosen_works(options)
     figures = measure_rounds(options, servers, works)
     header("work", *(f"{server.name} us" for server in servers),
@@ -123,7 +110,7 @@ def speed(options):
 
 def workers(options):
     """CPU per request with eight workers against two, on however few cores there are."""
-    servers = [tartan(options, 2), tartan(options, 8)]
+    servers = [tartan(options.tartan, 2), tartan(options.tartan, 8)]
     works = [work for work in chosen_works(options) if work[0] in ("get", "set")]
     figures = measure_rounds(options, servers, works)
     header("work", "2 workers us", "8 workers us", "ratio", "goal", "verdict")
@@ -170,7 +157,7 @@ def cpu_per_request(options, server, work, depth):
 
 def memory(options):
     """Bytes per key: growth of the resident set while keys of 16 bytes are added."""
-    servers = [*others(options), tartan(options, 2)]
+    servers = [*others(options), tartan(options.tartan, 2)]
     header("value bytes", *(f"{server.name} B/key" for server in servers),
            *(f"tartan/{server.name}" for server in servers[:-1]), "goal", "verdict")
     for size, goal in BYTES_PER_KEY_GOALS.items():
@@ -202,7 +189,7 @@ def pairs(name, value, number):
 
 def collections(options):
     """Bytes per small collection, and per entry of one long stream; the empty server is counted in."""
-    servers = [*others(options), tartan(options, 2)]
+    servers = [*others(options), tartan(options.tartan, 2)]
     header("a million of", *(f"{server.name} B" for server in servers),
            *(f"tartan/{server.name}" for server in servers[:-1]), "goal", "verdict")
     for name, request in COLLECTIONS.items():
@@ -234,10 +221,10 @@ def pauses(options):
     header("server", "load", "samples", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "over 5 ms", "slow log: over 1 ms",
            "slowest ms", "verdict")
     loads = {"idle": idle, "reads": reads, "inserts": inserts}
-    for server in [*others(options)[:1], tartan(options, 2)]:
+    for server in [*others(options)[:1], tartan(options.tartan, 2)]:
         for name, load in loads.items():
             pause_row(options, server, name, load)
-    pause_row(options, tartan(options, 1), "a pipeline of a million", one_long_pipeline)
+    pause_row(options, tartan(options.tartan, 1), "a pipeline of a million", one_long_pipeline)
 
 
 def pause_row(options, server, name, load):
@@ -313,17 +300,13 @@ def read_bytes(sock, count):
         count -= len(sock.recv(1 << 16)) or count
 
 
-def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
 # --- small boxes ---------------------------------------------------------------------------------------------------
 
 
 def rest(options):
     """What an idle server costs: time to the first PING answered, resident bytes, CPU."""
     header("server", "start ms", "RSS MB", f"CPU ms in {options.idle_seconds} s", "goal", "verdict")
-    for server in [*others(options), tartan(options, 2), tartan(options, 8)]:
+    for server in [*others(options), tartan(options.tartan, 2), tartan(options.tartan, 8)]:
         starts = []
         for _ in range(options.rounds):
             with server:
@@ -338,28 +321,6 @@ def rest(options):
         met = start <= 100 and resident <= 12 and cpu_ms <= options.idle_seconds
         row(server.name, f"{start:.1f}", f"{resident:.1f}", f"{cpu_ms:.0f}", "100 ms, 12 MB, 0.1%",
             verdict(met) if server.name.startswith("tartan") else "")
-
-
-# --- tables --------------------------------------------------------------------------------------------------------
-
-
-def header(*titles):
-    print()
-    row(*titles)
-    row(*["---"] * len(titles))
-
-
-def row(*cells):
-    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
-
-
-def ratio(figure, other):
-    """Runs of --quick are too short for the processor's ticks."""
-    return figure / other if other else float("nan")
-
-
-def verdict(met):
-    return "met" if met else "MISSED"
 
 
 COMMANDS = {"speed": speed, "workers": workers, "memory": memory, "collections": collections, "pauses": pauses, "rest": rest}
