@@ -76,7 +76,7 @@ pub enum Decision {
     Refuse(Vec<String>),
 }
 
-/// Plays all parts to `target`, in order. What is wrong has been logged when this fails.
+/// Plays all parts to `target`, in order. What is wrong has been logged when this fails, but for the main thing.
 pub fn load_parts(
     parts: &[PartFile],
     load_truncated: bool,
@@ -90,9 +90,10 @@ pub fn load_parts(
         match decide(&state, name, at + 1 == parts.len(), load_truncated) {
             Decision::Accept => {}
             Decision::Truncate(offset) => cut(file, &state, offset, target)?,
-            Decision::Refuse(reasons) => {
+            Decision::Refuse(mut reasons) => {
+                let main = reasons.pop().unwrap_or_default();
                 reasons.iter().for_each(|reason| log::warning!("{reason}"));
-                return Err(LoadFailed);
+                return Err(LoadFailed(main));
             }
         }
         loaded += file.bytes;
@@ -106,9 +107,9 @@ pub fn load_parts(
     Ok(())
 }
 
-/// The log could not be loaded; why is in the server's log.
+/// The log could not be loaded, for this reason.
 #[derive(Debug)]
-pub struct LoadFailed;
+pub struct LoadFailed(pub String);
 
 /// Plays one part to `target`; `before` bytes were loaded from those before it.
 pub fn load_part(path: &Path, before: u64, target: &mut impl Replay) -> PartState {
@@ -163,11 +164,11 @@ pub fn decide(state: &PartState, name: &OsStr, is_last: bool, load_truncated: bo
             vec![format!("Unrecoverable error reading the append only file {name}: {error}")]
         }
         End::Unreadable(error) => vec![
+            format!("The first fault is at {error}"),
             format!(
                 "Bad file format reading the append only file {name}: make a backup of your AOF file, then use \
                  tartan check-aof --fix <filename.manifest>"
             ),
-            format!("The first fault is at {error}"),
         ],
         End::Refused(offset, reason) => {
             vec![format!("{reason} reading the append only file {name} at offset {offset}")]
@@ -254,10 +255,7 @@ fn cut(file: &PartFile, state: &PartState, offset: u64, target: &mut impl Replay
         file.set_len(offset)?;
         file.sync_all()
     };
-    truncate().map_err(|error| {
-        log::warning!("Error truncating the AOF file {name}: {error}");
-        LoadFailed
-    })?;
+    truncate().map_err(|error| LoadFailed(format!("Error truncating the AOF file {name}: {error}")))?;
     log::warning!("AOF {name} loaded anyway because aof-load-truncated is enabled");
     Ok(())
 }
@@ -432,7 +430,7 @@ mod tests {
         let torn = b"*1\r\n$4\r\nPING\r\n*1\r\n";
         check(torn, false, true, &["offset 14", "Fatal error: the truncated file is not the last file"]);
         check(torn, true, false, &["Unexpected end of file reading the append only file log. You can: 1)"]);
-        let bad = &["Bad file format reading the append only file log", "The first fault is at offset"];
+        let bad = &["The first fault is at offset", "Bad file format reading the append only file log"];
         check(b"*1\r\n$4\r\nPING\r\nxx", true, true, bad);
         check(b"*1\r\n$4\r\nPINGxx*1", true, true, bad);
         check(b"*1\r\n$-1\r\n", true, true, bad);
