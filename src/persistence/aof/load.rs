@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use super::files::PartFile;
 use super::log::{LENGTH_MARK, SYNCED_MARK};
+use super::manifest::PartKind;
 use super::read::{Arguments, CommandReader, Fault, Item, ReadError};
 use crate::base::{clock, log, number};
 
@@ -77,7 +78,7 @@ pub enum Decision {
     Refuse(Vec<String>),
 }
 
-/// Plays all parts to `target`, in order. What is wrong has been logged when this fails.
+/// Plays all parts to `target`, in order. What is wrong has been logged when this fails, but for the main thing.
 pub fn load_parts(
     parts: &[PartFile],
     load_truncated: bool,
@@ -89,30 +90,31 @@ pub fn load_parts(
         let state = load_part(&file.path, loaded, target);
         let name = &file.part.name;
         let next = parts.get(at + 1);
-        let lost = next.map_or(Lost::Nothing, |next| lost_between(file, next));
+        // An increment tells the length of the increment before it.
+        let is_increment = file.part.kind == PartKind::Increment;
+        let lost = next.filter(|_| is_increment).map_or(Lost::Nothing, |next| lost_between(file, next));
         if let Lost::Promised(bytes) = lost {
-            log::warning!(
+            return Err(LoadFailed(format!(
                 "The AOF {} has lost {bytes} bytes at its end that were on the disk: restore it from a copy, or make one and use \
                  tartan check-aof --fix <filename.manifest>",
                 name.display()
-            );
-            return Err(LoadFailed);
+            )));
         }
         let is_short = lost == Lost::Unpromised;
         match decide(&state, name, next.is_none() || is_short, load_truncated) {
             Decision::Accept if is_short && !load_truncated => {
-                log::warning!(
+                return Err(LoadFailed(format!(
                     "The AOF {} is shorter than it was: a power cut has taken its end, and what was written after it can't be \
                      used. To start with what there is, set aof-load-truncated to yes",
                     name.display()
-                );
-                return Err(LoadFailed);
+                )));
             }
             Decision::Accept => {}
             Decision::Truncate(offset) => cut(file, &state, offset, target)?,
-            Decision::Refuse(reasons) => {
+            Decision::Refuse(mut reasons) => {
+                let main = reasons.pop().unwrap_or_default();
                 reasons.iter().for_each(|reason| log::warning!("{reason}"));
-                return Err(LoadFailed);
+                return Err(LoadFailed(main));
             }
         }
         loaded += file.bytes;
@@ -163,10 +165,7 @@ fn set_aside(file: &PartFile) -> Result<(), LoadFailed> {
     let mut aside = file.path.clone().into_os_string();
     aside.push(".unused");
     let moved = std::fs::rename(&file.path, &aside).and_then(|()| File::create(&file.path)?.sync_all());
-    moved.map_err(|error| {
-        log::warning!("Can't set the AOF {} aside: {error}", file.path.display());
-        LoadFailed
-    })?;
+    moved.map_err(|error| LoadFailed(format!("Can't set the AOF {} aside: {error}", file.path.display())))?;
     log::warning!(
         "A power cut has taken the end of the AOF before {}. Nothing in this one had been promised: it is kept as {} and not used",
         file.path.display(),
@@ -175,9 +174,9 @@ fn set_aside(file: &PartFile) -> Result<(), LoadFailed> {
     Ok(())
 }
 
-/// The log could not be loaded; why is in the server's log.
+/// The log could not be loaded, for this reason.
 #[derive(Debug)]
-pub struct LoadFailed;
+pub struct LoadFailed(pub String);
 
 /// Plays one part to `target`; `before` bytes were loaded from those before it.
 pub fn load_part(path: &Path, before: u64, target: &mut impl Replay) -> PartState {
@@ -232,11 +231,11 @@ pub fn decide(state: &PartState, name: &OsStr, is_last: bool, load_truncated: bo
             vec![format!("Unrecoverable error reading the append only file {name}: {error}")]
         }
         End::Unreadable(error) => vec![
+            format!("The first fault is at {error}"),
             format!(
                 "Bad file format reading the append only file {name}: make a backup of your AOF file, then use \
                  tartan check-aof --fix <filename.manifest>"
             ),
-            format!("The first fault is at {error}"),
         ],
         End::Refused(offset, reason) => {
             vec![format!("{reason} reading the append only file {name} at offset {offset}")]
@@ -323,10 +322,7 @@ fn cut(file: &PartFile, state: &PartState, offset: u64, target: &mut impl Replay
         file.set_len(offset)?;
         file.sync_all()
     };
-    truncate().map_err(|error| {
-        log::warning!("Error truncating the AOF file {name}: {error}");
-        LoadFailed
-    })?;
+    truncate().map_err(|error| LoadFailed(format!("Error truncating the AOF file {name}: {error}")))?;
     log::warning!("AOF {name} loaded anyway because aof-load-truncated is enabled");
     Ok(())
 }
@@ -336,7 +332,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::super::manifest::{Part, PartKind};
+    use super::super::manifest::Part;
     use super::*;
 
     const RDB: &[u8] = b"REDIS0011 and so on";
@@ -501,7 +497,7 @@ mod tests {
         let torn = b"*1\r\n$4\r\nPING\r\n*1\r\n";
         check(torn, false, true, &["offset 14", "Fatal error: the truncated file is not the last file"]);
         check(torn, true, false, &["Unexpected end of file reading the append only file log. You can: 1)"]);
-        let bad = &["Bad file format reading the append only file log", "The first fault is at offset"];
+        let bad = &["The first fault is at offset", "Bad file format reading the append only file log"];
         check(b"*1\r\n$4\r\nPING\r\nxx", true, true, bad);
         check(b"*1\r\n$4\r\nPINGxx*1", true, true, bad);
         check(b"*1\r\n$-1\r\n", true, true, bad);
@@ -547,5 +543,16 @@ mod tests {
         check("torn", &torn, "#PREVIOUS-BYTES:26\r\n", Some(&["ONE"]));
         check("synced", ONE, "#PREVIOUS-BYTES:26\r\n#PREVIOUS-SYNCED\r\n", None);
         check("torn-unmarked", &torn, "", None);
+    }
+
+    #[test]
+    fn the_length_of_an_increment_says_nothing_about_the_base_before_it() {
+        let folder = Folder::new("power-base");
+        let mut base = folder.part("base", b"*1\r\n$3\r\nONE\r\n");
+        base.part.kind = PartKind::Base;
+        let parts = [base, folder.part("incr", b"#PREVIOUS-BYTES:1000\r\n*1\r\n$3\r\nTWO\r\n")];
+        let mut recorder = Recorder::default();
+        load_parts(&parts, true, &mut recorder).unwrap();
+        assert_eq!(recorder.done, ["ONE", "TWO"]);
     }
 }
