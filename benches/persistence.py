@@ -132,9 +132,10 @@ def snapshot_of(options, title, data, requests):
         for server in servers:
             fill(server, data(options), batch=500)
         runs = {server: [] for server in servers}
+        idle_bytes = {server: server.footprint_bytes() for server in servers}
         for _ in range(options.rounds):
             for server in servers:
-                runs[server].append(SnapshotRun(options, server, requests(options)))
+                runs[server].append(SnapshotRun(options, server, requests(options), idle_bytes[server]))
     print(f"\n{title}, {options.connections} closed loops, {options.think_us} us between requests")
     header("server", "load", "samples", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "slowest in the slow log, ms")
     for server in servers:
@@ -164,20 +165,20 @@ def snapshot_verdicts(server, runs):
 class SnapshotRun:
     """One BGSAVE under load with latencies taken, as long a stretch without one, and one BGSAVE with memory watched.
 
-    Memory is looked at apart from latency: reading it walks the server's page tables.
+    Memory is looked at apart from latency, since reading it walks the server's page tables, and is compared with
+    `idle_bytes`, from before the first BGSAVE.
     """
 
-    def __init__(self, options, server, requests):
+    def __init__(self, options, server, requests, idle_bytes):
         self.latencies, self.slowest_ms = {}, {}
         self.loops = lambda: Loops(server, requests, options.connections, options.think_us / 1e6)
         save = self.measure(server, "BGSAVE", lambda: run_save(server))
         self.by_command = {name: max(figures) for name, figures in save.latencies.items()}
-        self.measure(server, "idle", lambda: time.sleep(self.seconds))
-        before = server.footprint_bytes()
-        footprints = [before]
+        self.measure(server, "idle", lambda: watch_idle(server, self.seconds))
+        footprints = [server.footprint_bytes()]
         with self.loops():
             run_save(server, lambda: footprints.append(server.footprint_bytes()))
-        self.growth = max(footprints) / before - 1
+        self.growth = max(footprints) / idle_bytes - 1
 
     def measure(self, server, name, work):
         server.ask("SLOWLOG", "RESET")
@@ -199,6 +200,14 @@ def run_save(server, meanwhile=lambda: None):
         time.sleep(0.05)
     if server.info("rdb_last_bgsave_status") != "ok":
         sys.exit(f"{server.name}: BGSAVE has failed")
+
+
+def watch_idle(server, seconds):
+    """Asks as often as `run_save` does."""
+    ended = time.perf_counter() + seconds
+    while time.perf_counter() < ended:
+        server.info("rdb_bgsave_in_progress")
+        time.sleep(0.05)
 
 
 # --- fsync ---------------------------------------------------------------------------------------------------------
