@@ -190,7 +190,7 @@ fn a_missing_part_is_named() {
     start(&mut data.open());
     fs::remove_file(data.place().path(OsStr::new("appendonly.aof.1.incr.aof"))).unwrap();
     let text = data.open().parts().unwrap_err().to_string();
-    assert!(text.contains("appendonly.aof.1.incr.aof: No such file") && text.contains("backup"), "{text}");
+    assert!(text.contains("appendonly.aof.1.incr.aof (No such file") && text.contains("backup"), "{text}");
 }
 
 #[test]
