@@ -11,7 +11,7 @@
 
 use std::fmt::{Arguments, Display, Write as _};
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
@@ -36,6 +36,9 @@ pub enum Level {
     Nothing,
 }
 
+/// Back to the start of the terminal's line, and nothing left on it.
+const ERASE_LINE: &str = "\r\x1b[K";
+
 /// What the server is, shown after the process id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -49,6 +52,8 @@ pub enum Role {
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Notice as u8);
 static ROLE: AtomicU8 = AtomicU8::new(Role::Primary as u8);
 static JSON: AtomicBool = AtomicBool::new(false);
+/// Whether the last line on the terminal is a status.
+static STATUS: AtomicBool = AtomicBool::new(false);
 /// Where lines go; standard output when empty.
 static FILE: RwLock<Option<PathBuf>> = RwLock::new(None);
 
@@ -130,10 +135,36 @@ pub use crate::{
     __log_debug as debug, __log_notice as notice, __log_verbose as verbose, __log_warning as warning,
 };
 
+/// Whether there is a terminal to show a status on: see [`show_status`].
+pub fn shows_status() -> bool {
+    !JSON.load(Relaxed) && FILE.read().is_none() && io::stdout().is_terminal()
+}
+
+/// Shows a line below the log that the next status, or the next event, overwrites. For terminals only.
+pub fn show_status(text: &str) {
+    let mut out = io::stdout().lock();
+    STATUS.store(true, Relaxed);
+    let _ = write!(out, "{ERASE_LINE}{text}").and_then(|()| out.flush());
+}
+
+/// Takes the status away.
+pub fn clear_status() {
+    let mut out = io::stdout().lock();
+    if STATUS.swap(false, Relaxed) {
+        let _ = out.write_all(ERASE_LINE.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
 fn emit(line: &[u8]) -> io::Result<()> {
     match &*FILE.read() {
         Some(path) => OpenOptions::new().append(true).create(true).open(path)?.write_all(line),
-        None => io::stdout().lock().write_all(line),
+        None => {
+            let mut out = io::stdout().lock();
+            if STATUS.swap(false, Relaxed) {
+                out.write_all(ERASE_LINE.as_bytes())?;
+            }
+            out.write_all(line)
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::node::Node;
 use super::session::{ClientHandle, Session};
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
+use crate::base::progress::{Meter, Share, megabytes};
 use crate::base::{clock, log};
 use crate::config::Id;
 use crate::persistence::aof::{AofFiles, Replay, load_parts};
@@ -47,10 +48,27 @@ pub struct LoadProgress {
     pub total_bytes: AtomicU64,
     /// See `total_bytes`.
     pub loaded_bytes: AtomicU64,
+    /// Memory that the data took when the last snapshot was made, by what it says.
+    pub used_bytes: AtomicU64,
     /// Keys loaded, and those that had expired, from the last snapshot.
     pub keys: AtomicU64,
     /// See `keys`.
     pub expired: AtomicU64,
+    /// Keys that were left out because nothing was in them.
+    pub empty: AtomicU64,
+}
+
+impl LoadProgress {
+    fn share(&self) -> Share {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Share { done: load(&self.loaded_bytes), total: load(&self.total_bytes) }
+    }
+
+    /// `3.0 MB of 5.1 MB`
+    fn text(&self) -> String {
+        let share = self.share();
+        format!("{} of {}", megabytes(share.done), megabytes(share.total))
+    }
 }
 
 /// What is done with the keys of an RDB file.
@@ -80,7 +98,7 @@ pub fn load_rdb(node: &Node, file: &mut File, mode: RdbMode) -> Result<u64, Stri
     let before = progress.loaded_bytes.load(Ordering::Relaxed);
     let start = file.stream_position().map_err(|error| error.to_string())?;
     let reader = std::io::BufReader::with_capacity(READ_BYTES, &mut *file);
-    let verify = node.config.is_on(Id::RdbChecksum);
+    let verify = node.config.is_on(Id::RdbChecksum) && !node.skips_checksums.load(Ordering::Relaxed);
     let mut scanner = Scanner::open(reader, verify).map_err(|error| error.to_string())?;
     let builder = Builder::new(node, mode);
     let threads = node.workers().clamp(1, BUILDERS_MAX);
@@ -101,6 +119,7 @@ pub fn load_rdb(node: &Node, file: &mut File, mode: RdbMode) -> Result<u64, Stri
     ended?;
     progress.keys.store(builder.keys.into_inner(), Ordering::Relaxed);
     progress.expired.store(builder.expired.into_inner(), Ordering::Relaxed);
+    progress.empty.store(builder.empty.into_inner(), Ordering::Relaxed);
     let bytes = scanner.position();
     file.seek(SeekFrom::Start(start + bytes)).map_err(|error| error.to_string())?;
     Ok(bytes)
@@ -115,7 +134,8 @@ fn cut(
     sender: &SyncSender<Batch>,
     before: u64,
 ) -> Result<(), String> {
-    let (mut db, mut batch, mut bytes) = (0, Batch::new(), 0);
+    let (mut db, mut batch, mut bytes, mut keys) = (0, Batch::new(), 0, 0_u64);
+    let meter = Meter::new("Loading");
     loop {
         let event = scanner.next_event().map_err(|error| error.to_string())?;
         let ended = matches!(event, None | Some(Event::End { .. }));
@@ -131,9 +151,10 @@ fn cut(
             Some(Event::Key(key)) => {
                 bytes += key.key.len() + key.payload.len();
                 batch.push((db, key));
+                keys += 1;
                 pause(node);
             }
-            Some(Event::Aux { key, value }) => note_field(&key, &value),
+            Some(Event::Aux { key, value }) => note_field(node, &key, &value),
             Some(Event::Function(code)) => note_library(node, code),
             Some(Event::ModuleAux { module }) => {
                 return Err(format!(
@@ -144,7 +165,10 @@ fn cut(
         }
         if ended || batch.len() >= BATCH_KEYS || bytes >= BATCH_BYTES {
             bytes = 0;
-            node.load_progress.loaded_bytes.store(before + scanner.position(), Ordering::Relaxed);
+            let loaded = before + scanner.position();
+            node.load_progress.loaded_bytes.store(loaded, Ordering::Relaxed);
+            meter
+                .report(node.load_progress.share(), || format!("{}, {keys} keys", node.load_progress.text()));
             // The threads end early when one of them has met an error.
             if sender.send(std::mem::take(&mut batch)).is_err() || ended || node.shutdown.is_cancelled() {
                 return Ok(());
@@ -153,7 +177,7 @@ fn cut(
     }
 }
 
-fn note_field(key: &[u8], value: &[u8]) {
+fn note_field(node: &Node, key: &[u8], value: &[u8]) {
     let text = String::from_utf8_lossy(value);
     match key {
         b"redis-ver" => log::notice!("Loading RDB produced by version {text}"),
@@ -162,8 +186,9 @@ fn note_field(key: &[u8], value: &[u8]) {
             log::notice!("RDB age {} seconds", age.max(0));
         }
         b"used-mem" => {
-            let bytes = text.parse().unwrap_or(0.0) / f64::from(1 << 20);
-            log::notice!("RDB memory usage when created {bytes:.2} Mb");
+            let bytes: u64 = text.parse().unwrap_or(0);
+            node.load_progress.used_bytes.store(bytes, Ordering::Relaxed);
+            log::notice!("RDB memory usage when created {:.2} Mb", bytes as f64 / f64::from(1 << 20));
         }
         _ => {}
     }
@@ -197,6 +222,7 @@ struct Builder<'n> {
     mode: RdbMode,
     keys: AtomicU64,
     expired: AtomicU64,
+    empty: AtomicU64,
 }
 
 impl<'n> Builder<'n> {
@@ -209,6 +235,7 @@ impl<'n> Builder<'n> {
             mode,
             keys: AtomicU64::new(0),
             expired: AtomicU64::new(0),
+            empty: AtomicU64::new(0),
         }
     }
 
@@ -221,7 +248,8 @@ impl<'n> Builder<'n> {
         let value = match rdb::decode_value(key.value_type, &key.payload, &self.limits) {
             Ok(Decoded::Value(value)) => value,
             Ok(Decoded::Empty) => {
-                log::notice!("Skipping the empty key '{}'", String::from_utf8_lossy(&key.key));
+                self.empty.fetch_add(1, Ordering::Relaxed);
+                log::notice!("skipping empty key: {}", String::from_utf8_lossy(&key.key));
                 return Ok(());
             }
             Err(error) => return Err(named(error.shifted(key.payload_offset).to_string())),
@@ -293,10 +321,15 @@ pub fn load_snapshot(node: &Node, path: &Path, merges: bool) -> Result<bool, Str
     load_rdb(node, &mut file, RdbMode { keeps_expired: false, merges })
         .map_err(|error| format!("Can't load {}: {error}", path.display()))?;
     let progress = &node.load_progress;
+    let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let empty = match number(&progress.empty) {
+        0 => String::new(),
+        empty => format!(", empty keys skipped: {empty}"),
+    };
     log::notice!(
-        "Done loading RDB, keys loaded: {}, keys expired: {}.",
-        progress.keys.load(Ordering::Relaxed),
-        progress.expired.load(Ordering::Relaxed)
+        "Done loading RDB, keys loaded: {}, keys expired: {}{empty}.",
+        number(&progress.keys),
+        number(&progress.expired)
     );
     Ok(true)
 }
@@ -315,8 +348,7 @@ pub fn load_log(node: &Arc<Node>, files: &AofFiles) -> Result<bool, String> {
     let bytes = parts.iter().map(|part| part.bytes).sum();
     node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
     let mut player = Player::new(node);
-    load_parts(&parts, node.config.is_on(Id::AofLoadTruncated), &mut player)
-        .map_err(|_| "The append only file could not be loaded".to_owned())?;
+    load_parts(&parts, node.config.is_on(Id::AofLoadTruncated), &mut player).map_err(|failure| failure.0)?;
     Ok(!parts.is_empty())
 }
 
@@ -325,6 +357,9 @@ struct Player {
     worker: Worker,
     session: Session,
     reply: Reply,
+    /// Commands that were run.
+    commands: u64,
+    meter: Meter,
 }
 
 impl Player {
@@ -334,7 +369,13 @@ impl Player {
         let handle = ClientHandle::new(0, String::new(), String::new(), -1, true, node.workers());
         let mut session = Session::new(Arc::new(handle), true);
         session.replays = true;
-        Self { worker, session, reply: Reply::new(Protocol::Resp2) }
+        Self {
+            worker,
+            session,
+            reply: Reply::new(Protocol::Resp2),
+            commands: 0,
+            meter: Meter::new("Loading"),
+        }
     }
 }
 
@@ -345,6 +386,7 @@ impl Replay for Player {
 
     fn run(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
         pause(&self.worker.node);
+        self.commands += 1;
         if let [function, load, code] | [function, load, _, code] = arguments
             && function.eq_ignore_ascii_case(b"function")
             && load.eq_ignore_ascii_case(b"load")
@@ -366,6 +408,8 @@ impl Replay for Player {
     }
 
     fn progress(&mut self, bytes: u64) {
-        self.worker.node.load_progress.loaded_bytes.store(bytes, Ordering::Relaxed);
+        let progress = &self.worker.node.load_progress;
+        progress.loaded_bytes.store(bytes, Ordering::Relaxed);
+        self.meter.report(progress.share(), || format!("{}, {} commands", progress.text(), self.commands));
     }
 }

@@ -81,6 +81,8 @@ pub struct Node {
     pub loading: AtomicBool,
     /// How far that has come.
     pub load_progress: LoadProgress,
+    /// Whether checksums of snapshots and DUMP payloads are of no matter (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skips_checksums: AtomicBool,
     /// Sources of function libraries that were loaded, to be kept.
     pub libraries: Mutex<Vec<Vec<u8>>>,
     /// The last snapshot has been made: nothing may change any more.
@@ -145,6 +147,7 @@ impl Node {
             saving: Saving::new(),
             loading: AtomicBool::new(false),
             load_progress: LoadProgress::default(),
+            skips_checksums: AtomicBool::new(false),
             libraries: Mutex::default(),
             closing: AtomicBool::new(false),
             pubsub: PubSub::default(),

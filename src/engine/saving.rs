@@ -26,6 +26,9 @@ use crate::store::Image;
 
 /// How long a failed snapshot or rewrite is left alone before `save` points or growth try it again, as in Redis.
 const RETRY_MS: i64 = 5_000;
+/// From so many failures of rewrites in a row on, growth starts one only after a minute, then two, four and so on, as in Redis.
+const REWRITE_FAILURES_MAX: u64 = 3;
+const REWRITE_PAUSE_MINUTES_MAX: i64 = 60;
 /// How long switching the log on is left alone after it has failed.
 const SWITCH_RETRY_MS: i64 = 1_000;
 
@@ -89,7 +92,10 @@ pub struct State {
     waiting: [Vec<Arc<BlockedCall>>; 2],
     /// What is to be loaded anew, and who is told.
     reloads: VecDeque<(Source, Arc<BlockedCall>)>,
+    /// A FLUSHALL counts as saved that no snapshot has been made of yet.
+    flush_unsaved: bool,
     switch_tried_ms: i64,
+    rewrite_limit_told: u64,
     stopping: bool,
 }
 
@@ -128,7 +134,9 @@ impl Saving {
             earlier_bytes: 0,
             waiting: Default::default(),
             reloads: VecDeque::new(),
+            flush_unsaved: false,
             switch_tried_ms: 0,
+            rewrite_limit_told: 0,
             stopping: false,
         };
         Self {
@@ -233,9 +241,30 @@ impl Saving {
         state.rewrite_wanted |= rewrite;
     }
 
-    /// Begins whatever is wanted and has not begun: settings may have changed.
+    /// Deletes the parts of the log that were kept for `aof-disable-auto-gc`.
+    pub fn collect_history(&self, node: &Node) {
+        if let Some(files) = self.state.lock().files.as_mut()
+            && !node.config.is_on(Id::AofDisableAutoGc)
+            && let Err(error) = files.delete_history()
+        {
+            log::warning!("{error}");
+        }
+    }
+
+    /// Begins whatever is wanted and has not begun, since settings may have changed; a rewrite of a log that is to be switched
+    /// off is stopped.
     pub fn kick(&self, node: &Arc<Node>) {
-        self.start(node, &mut self.state.lock());
+        let mut state = self.state.lock();
+        let is_of_log = match state.running {
+            Some((Job::SwitchOn, _)) => true,
+            Some((Job::Rewrite, _)) => node.log.is_open(),
+            _ => false,
+        };
+        if is_of_log && !node.config.is_on(Id::AppendOnly) {
+            log::notice!("Killing the running AOF rewrite (a thread, not a child process)");
+            self.progress.lock().stop.store(true, Ordering::Relaxed);
+        }
+        self.start(node, &mut state);
     }
 
     /// Ten times a second or so: save points, growth of the log, what was scheduled.
@@ -257,7 +286,8 @@ impl Saving {
                 log::warning!("The log is rewritten, since an fsync of it has failed");
                 state.rewrite_wanted = true;
             }
-            if may_retry(&state.rewrites) && self.has_grown(node, &state) {
+            if may_retry(&state.rewrites) && self.has_grown(node, &state) && !is_limited(&mut state, now_ms) {
+                log::notice!("Starting automatic rewriting of AOF");
                 state.rewrite_wanted = true;
             }
         }
@@ -281,11 +311,7 @@ impl Saving {
             return false;
         }
         let base = state.base_bytes.max(1);
-        let growth = (bytes.saturating_mul(100) / base).saturating_sub(100);
-        if growth >= percentage {
-            log::notice!("Starting automatic rewriting of AOF on {growth}% growth");
-        }
-        growth >= percentage
+        (bytes.saturating_mul(100) / base).saturating_sub(100) >= percentage
     }
 
     /// Bytes of all parts of the log.
@@ -377,9 +403,15 @@ impl Saving {
                     Ok(()) => {
                         log::notice!("Background saving terminated with success");
                         state.saved_seconds = now_ms / 1000;
+                        state.flush_unsaved = false;
                     }
                     Err(Failure::Stopped) => log::warning!("Background saving was stopped"),
-                    Err(Failure::Broken(_)) => log::warning!("Background saving error"),
+                    Err(Failure::Broken(_)) => {
+                        log::warning!("Background saving error");
+                        if std::mem::take(&mut state.flush_unsaved) {
+                            self.dirty_saved.fetch_sub(1, Ordering::Relaxed);
+                        }
+                    }
                 }
                 for call in state.waiting[0].drain(..) {
                     call.answer(|reply| match &outcome {
@@ -421,7 +453,7 @@ impl Saving {
 
     /// Makes a snapshot in the file `name` of the working directory.
     fn snapshot(&self, node: &Node, name: &Path) -> Result<(), Failure> {
-        let temporary = PathBuf::from(format!("temp-{}.rdb", std::process::id()));
+        let temporary = temporary_snapshot();
         let mut dirty = 0;
         let result = self
             .image(node, &temporary, Job::Snapshot, || dirty = node.sum(|stats| stats.dirty.get()))
@@ -545,7 +577,7 @@ impl Saving {
     ) -> io::Result<u64> {
         let incremental =
             if job == Job::Snapshot { Id::RdbSaveIncrementalFsync } else { Id::AofRewriteIncrementalFsync };
-        let file = SyncingFile::new(file, node.config.is_on(incremental));
+        let file = SyncingFile::new(file, progress, node.config.is_on(incremental));
         snapshot::write_image(&node.store, image, file, format, progress)?.finish()
     }
 
@@ -565,16 +597,21 @@ impl Saving {
     }
 
     /// All data has been thrown away (FLUSHALL): a snapshot that runs is stopped, and with save points a new one is wanted at
-    /// once, so that what is gone does not come back.
-    pub fn flushed(&self, node: &Arc<Node>) {
+    /// once, so that what is gone does not come back. Returns whether it is: then all changes so far count as saved, as in Redis,
+    /// which makes it before it replies.
+    pub fn flushed(&self, node: &Arc<Node>) -> bool {
         let mut state = self.state.lock();
         if matches!(state.running, Some((Job::Snapshot, _))) {
             self.progress.lock().stop.store(true, Ordering::Relaxed);
         }
-        if !node.config.text(Id::Save).is_empty() {
+        let saves = !node.config.text(Id::Save).is_empty();
+        if saves {
             state.snapshot_wanted = true;
+            state.flush_unsaved = true;
+            self.count_as_saved(node);
             self.start(node, &mut state);
         }
+        saves
     }
 
     /// The log has been opened at the start of the server.
@@ -623,6 +660,22 @@ fn next_job(node: &Node, state: &State) -> Option<Job> {
     state.snapshot_wanted.then_some(Job::Snapshot)
 }
 
+/// Whether rewrites have failed so often that growth starts none for a while: each try begins another increment.
+fn is_limited(state: &mut State, now_ms: i64) -> bool {
+    let Some(times) = state.rewrites.failures.checked_sub(REWRITE_FAILURES_MAX) else { return false };
+    let minutes = (1 << times.min(6)).min(REWRITE_PAUSE_MINUTES_MAX);
+    if now_ms - state.rewrites.tried_ms >= minutes * 60_000 {
+        return false;
+    }
+    if state.rewrite_limit_told != state.rewrites.failures {
+        state.rewrite_limit_told = state.rewrites.failures;
+        log::warning!(
+            "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {minutes} minutes"
+        );
+    }
+    true
+}
+
 fn switch_off(node: &Node, saving: &Saving) -> Result<(), Failure> {
     turn_off(node);
     saving.state.lock().files = None;
@@ -637,6 +690,11 @@ fn turn_off(node: &Node) {
     if let Err(error) = node.log.close() {
         log::warning!("The log could not be written to its end while it was switched off: {error}");
     }
+}
+
+/// Where a snapshot is written until it is whole.
+pub fn temporary_snapshot() -> PathBuf {
+    PathBuf::from(format!("temp-{}.rdb", std::process::id()))
 }
 
 /// Where the settings say the log is.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::aof::{BaseFormat, commands};
 use crate::base::clock;
+use crate::base::progress::{Meter, Share, megabytes};
 use crate::rdb::{self, Checksummed, KeyAttributes};
 use crate::store::{Entry, HandedOver, Image, Left, Store};
 use crate::value::{Value, ValueRef};
@@ -67,6 +68,8 @@ pub struct Progress {
     pub keys: AtomicU64,
     /// Keys there were at the cut.
     pub total: AtomicU64,
+    /// Bytes in the file.
+    pub bytes: AtomicU64,
     /// Set by whoever wants it to stop.
     pub stop: AtomicBool,
 }
@@ -213,11 +216,13 @@ struct Walk<'a, W: Write, E: Encoding> {
     db: Option<usize>,
     format: &'a Format,
     progress: &'a Progress,
+    meter: Meter,
 }
 
 impl<'a, W: Write, E: Encoding> Walk<'a, W, E> {
     fn new(out: W, encoding: E, format: &'a Format, progress: &'a Progress) -> Self {
-        Self { out, encoding, step: Vec::new(), later: Vec::new(), db: None, format, progress }
+        let meter = Meter::new("Saving");
+        Self { out, encoding, step: Vec::new(), later: Vec::new(), db: None, format, progress, meter }
     }
 
     fn all(&mut self, store: &Store, image: &Image) -> io::Result<()> {
@@ -310,7 +315,12 @@ impl<'a, W: Write, E: Encoding> Walk<'a, W, E> {
 
     /// Counts keys, waits as long as tests want it to, and stops if it is told to.
     fn wrote(&mut self, keys: usize) -> io::Result<()> {
-        self.progress.keys.fetch_add(keys as u64, Ordering::Relaxed);
+        let progress = self.progress;
+        let done = progress.keys.fetch_add(keys as u64, Ordering::Relaxed) + keys as u64;
+        let total = progress.total.load(Ordering::Relaxed);
+        self.meter.report(Share { done, total }, || {
+            format!("{done} of {total} keys, {}", megabytes(progress.bytes.load(Ordering::Relaxed)))
+        });
         let mut wait = delay(self.format.key_delay_us, keys);
         if !wait.is_zero() {
             self.out.flush()?;
@@ -363,16 +373,17 @@ pub fn value_ref(value: &Value) -> ValueRef<'_> {
 }
 
 /// A file that the disk is made to take piece by piece, so that the fsync at its end does not hold up everybody's.
-pub struct SyncingFile {
+pub struct SyncingFile<'a> {
     file: File,
+    progress: &'a Progress,
     syncs: bool,
     unsynced: u64,
 }
 
-impl SyncingFile {
-    /// `syncs`: piece by piece; otherwise all at the end.
-    pub fn new(file: File, syncs: bool) -> Self {
-        Self { file, syncs, unsynced: 0 }
+impl<'a> SyncingFile<'a> {
+    /// `syncs`: piece by piece; otherwise all at the end. Its bytes are counted in `progress`.
+    pub fn new(file: File, progress: &'a Progress, syncs: bool) -> Self {
+        Self { file, progress, syncs, unsynced: 0 }
     }
 
     /// Syncs what is left.
@@ -385,10 +396,11 @@ impl SyncingFile {
     }
 }
 
-impl Write for SyncingFile {
+impl Write for SyncingFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.file.write(bytes)?;
         self.unsynced += taken as u64;
+        self.progress.bytes.fetch_add(taken as u64, Ordering::Relaxed);
         if self.syncs && self.unsynced >= SYNC_BYTES {
             self.unsynced = 0;
             self.file.sync_data()?;

@@ -27,17 +27,17 @@ pub fn dump_payload(value: ValueRef<'_>, options: &Options) -> Vec<u8> {
     payload
 }
 
-/// The type and the bytes of the value in a payload, for [`super::decode_value`].
+/// The type and the bytes of the value in a payload, for [`super::decode_value`]. Without `verify` any checksum will do.
 ///
 /// # Errors
 /// Those of [`PayloadError`].
-pub fn parse_payload(payload: &[u8]) -> Result<(u8, &[u8]), PayloadError> {
+pub fn parse_payload(payload: &[u8], verify: bool) -> Result<(u8, &[u8]), PayloadError> {
     let footer = payload.len().checked_sub(FOOTER_LEN).ok_or(PayloadError::VersionOrChecksum)?;
     let (content, footer) = payload.split_at(footer);
     let version = u16::from_le_bytes([footer[0], footer[1]]);
     let known = version <= REDIS_VERSION_MAX || VALKEY_VERSIONS.contains(&version);
     let stated = &footer[2..];
-    if !known || checksum(&payload[..payload.len() - 8]).to_le_bytes() != stated {
+    if !known || verify && checksum(&payload[..payload.len() - 8]).to_le_bytes() != stated {
         return Err(PayloadError::VersionOrChecksum);
     }
     let (value_type, value) = content.split_first().ok_or(PayloadError::Type)?;

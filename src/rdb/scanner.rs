@@ -228,7 +228,7 @@ impl<R: Read> Scanner<R> {
         let stated = u64::from_le_bytes(self.source.array("the checksum")?);
         match computed {
             Some(computed) if stated != 0 && stated != computed => {
-                let what = format!("Wrong RDB checksum: {stated:x} stated, {computed:x} computed,");
+                let what = format!("RDB CRC error: checksum {stated:x} stated, {computed:x} computed,");
                 Err(Error { offset, fault: Fault::Checksum, what: what.into() })
             }
             _ => Ok(Event::End { verified: computed.is_some() && stated != 0 }),

@@ -9,29 +9,30 @@ use crate::engine::{Node, loading, saving};
 use crate::persistence::aof::AofFiles;
 use crate::persistence::snapshot;
 
-/// Loads what there is. False when the server must not start; why is in the log.
-pub async fn load(node: &Arc<Node>) -> bool {
+/// Loads what there is.
+///
+/// # Errors
+/// Why the server must not start: it would write over what it could not read.
+pub async fn load(node: &Arc<Node>) -> Result<(), String> {
     let (sender, done) = tokio::sync::oneshot::channel();
     loading::begin(node);
     let loader = node.clone();
     let work = move || drop(sender.send(load_all(&loader)));
     if let Err(error) = std::thread::Builder::new().name("loader".into()).spawn(work) {
-        log::warning!("Can't load the data: no thread: {error}");
-        return false;
+        return Err(format!("Can't load the data: no thread: {error}"));
     }
     let outcome = done.await.unwrap_or_else(|_| Err("The thread that loads has panicked".into()));
     node.loading.store(false, Ordering::Relaxed);
-    if let Err(reason) = &outcome {
-        log::warning!("{reason}");
-    }
-    outcome.is_ok()
+    outcome
 }
 
 fn load_all(node: &Arc<Node>) -> Result<(), String> {
     let started_us = clock::monotonic_us();
     let seconds = || (clock::monotonic_us() - started_us) as f64 / 1e6;
     if !node.config.is_on(Id::AppendOnly) {
-        if loading::load_snapshot(node, &node.config.path(Id::DbFileName), false)? {
+        if loading::load_snapshot(node, &node.config.path(Id::DbFileName), false)
+            .map_err(|reason| format!("{reason}. Terminating server after rdb file reading failure."))?
+        {
             log::notice!("DB loaded from disk: {:.3} seconds", seconds());
         }
         node.saving.count_as_saved(node);

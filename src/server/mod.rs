@@ -20,9 +20,9 @@ use crate::background;
 use crate::base::{alloc, clock, log};
 use crate::commands;
 use crate::config::{Config, Id};
-use crate::engine::Node;
 use crate::engine::node::{Rebind, SHUTDOWN_FAILED};
 use crate::engine::table::CommandTable;
+use crate::engine::{Node, saving};
 use crate::net::Workers;
 
 /// Runs a server until it is told to stop.
@@ -75,15 +75,12 @@ async fn supervise(node: &Arc<Node>, bound: Bound) -> Result<(), String> {
     let workers = Arc::new(workers);
     let mut listening = Listening::start(node, &workers, bound);
     observation::start(node);
-    let loaded = tokio::select! {
-        loaded = data::load(node) => loaded,
+    tokio::select! {
+        loaded = data::load(node) => loaded?,
         name = signals.next() => {
             log::warning!("Received {name} while loading the data, exiting now.");
             std::process::exit(0)
         }
-    };
-    if !loaded {
-        return Err("The server exits, so that nothing on the disk is overwritten.".into());
     }
     listening.announce();
     let background = background::start(node);
@@ -152,6 +149,8 @@ async fn stop(node: &Node, listening: Listening, workers: Arc<Workers>) {
 async fn insist(signals: &mut Signals) -> Infallible {
     signals.next().await;
     log::warning!("You insist... exiting now.");
+    // The snapshot that it was about to make.
+    let _ = std::fs::remove_file(saving::temporary_snapshot());
     std::process::exit(1)
 }
 

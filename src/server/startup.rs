@@ -11,7 +11,7 @@ const BANNER: &str = r"
     ##  :  ##  :      Tartan {version}
   --##--+--##--+--    speaks Redis {redis}
     ##  :  ##  :      port {port}, {threads} worker threads
-  ==##==+==##==+==    process {pid}
+  ==##==+==##==+==    PID: {pid}
     ##  :  ##  :
 ";
 

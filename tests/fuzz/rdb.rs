@@ -151,7 +151,7 @@ fn check_value(value_type: u8, bytes: &[u8]) -> bool {
     let Ok(Decoded::Value(mut value)) = decode_value(value_type, bytes, &limits()) else { return false };
     exercise(&mut value);
     let payload = dump_payload(borrowed(&value), &Options { compress: true, version: Version::V11 });
-    let (value_type, bytes) = parse_payload(&payload).expect("our own payload");
+    let (value_type, bytes) = parse_payload(&payload, true).expect("our own payload");
     match decode_value(value_type, bytes, &limits()) {
         Ok(_) => true,
         Err(error) => panic!("our own payload: {error}"),
@@ -249,7 +249,7 @@ fn payloads() {
         }
         payload
     };
-    fuzz("payloads", make, |input| match parse_payload(input) {
+    fuzz("payloads", make, |input| match parse_payload(input, true) {
         Ok((value_type, bytes)) => check_value(value_type, bytes),
         Err(_) => false,
     });

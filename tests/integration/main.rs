@@ -6,6 +6,7 @@
 //! - `concurrency`: invariants under 32 connections, and histories checked for linearizability.
 //! - `journal`: the journal replayed gives the same data.
 //! - `limits`: what a hostile, slow or very large client can and cannot do.
+//! - `persistence`: snapshots and the log, by the commands and settings that make and load them.
 //!
 //! `TARTAN_BIN` names another server than the one of this build. `TARTAN_TEST_SCALE` multiplies the number of operations
 //! (default 1, which suits every change; 10 makes the millions that a release wants).
@@ -20,4 +21,5 @@ mod commands;
 mod concurrency;
 mod journal;
 mod limits;
+mod persistence;
 mod support;

@@ -1,8 +1,11 @@
 //! A value as bytes, and a key from them.
 
-use crate::config::{Config, Id, keyspace_events as event};
+use std::sync::atomic::Ordering;
+
+use crate::base::log;
+use crate::config::{Id, keyspace_events as event};
 use crate::engine::keyspace::Touch;
-use crate::engine::{Args, CommandError, CommandResult, Context, limits, text};
+use crate::engine::{Args, CommandError, CommandResult, Context, Node, limits, text};
 use crate::rdb::{self, Decoded, Options, Version};
 use crate::value::Value;
 
@@ -70,7 +73,7 @@ pub(super) fn restore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandR
     if ttl < 0 {
         return Err("ERR Invalid TTL value, must be >= 0".into());
     }
-    let value = decode(args.at(3), &ctx.node.config)?;
+    let value = decode(args.at(3), ctx.node)?;
     let deleted = options.replace && ctx.keys.delete(key);
     let expiry_ms = match (ttl, options.absolute) {
         (0, _) => None,
@@ -99,14 +102,19 @@ pub(super) fn restore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandR
     Ok(())
 }
 
-fn decode(payload: &[u8], config: &Config) -> Result<Value, CommandError> {
-    let (value_type, bytes) = rdb::parse_payload(payload).map_err(|error| match error {
+fn decode(payload: &[u8], node: &Node) -> Result<Value, CommandError> {
+    let verify = !node.skips_checksums.load(Ordering::Relaxed);
+    let (value_type, bytes) = rdb::parse_payload(payload, verify).map_err(|error| match error {
         rdb::PayloadError::VersionOrChecksum => WRONG_PAYLOAD,
         rdb::PayloadError::Type => BAD_FORMAT,
     })?;
-    match rdb::decode_value(value_type, bytes, &limits::all(config)) {
+    match rdb::decode_value(value_type, bytes, &limits::all(&node.config)) {
         Ok(Decoded::Value(value)) => Ok(value),
-        Ok(Decoded::Empty) | Err(_) => Err(BAD_FORMAT.into()),
+        Ok(Decoded::Empty) => Err(BAD_FORMAT.into()),
+        Err(error) => {
+            log::warning!("RESTORE: {error} of the payload");
+            Err(BAD_FORMAT.into())
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! DEBUG: tools for tests. Everything is locked for it: it may reach any key, and nobody minds that it is slow.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::digest::Digest;
@@ -43,6 +44,8 @@ const HELP: &[&str] = &[
     "    * MERGE: keys that are there already are replaced.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Whether keys are expired in the background.",
+    "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+    "    Whether checksums of snapshots and of RESTORE's payloads are ignored.",
     "SLEEP <seconds>",
     "    Let this connection wait; others are served meanwhile.",
     "HELP",
@@ -72,7 +75,12 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         (b"populate", 3..=5) => return populate(ctx, args),
         (b"set-active-expire", 3) => {
             let is_on = args.integer(2).is_ok_and(|number| number != 0);
-            ctx.node.active_expire.store(is_on, std::sync::atomic::Ordering::Relaxed);
+            ctx.node.active_expire.store(is_on, Ordering::Relaxed);
+            ctx.reply.ok();
+        }
+        (b"set-skip-checksum-validation", 3) => {
+            let is_on = args.integer(2).is_ok_and(|number| number != 0);
+            ctx.node.skips_checksums.store(is_on, Ordering::Relaxed);
             ctx.reply.ok();
         }
         (b"sleep", 3) => sleep(ctx, args),

@@ -29,10 +29,10 @@ fn flush<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, db: Option<usize>) -> Co
         _ => return Err(text::SYNTAX.into()),
     };
     let removed = ctx.flush(db, frees_in_place);
-    if db.is_none() && !ctx.session.replays {
-        ctx.node.saving.flushed(&ctx.worker.node);
+    let saves = db.is_none() && !ctx.session.replays && ctx.node.saving.flushed(&ctx.worker.node);
+    if !saves {
+        ctx.keys.effects.add_dirty(removed as i64);
     }
-    ctx.keys.effects.add_dirty(removed as i64);
     // Also when there was nothing: a replica may hold something yet.
     ctx.keys.effects.propagate_instead(args.0.iter().copied());
     ctx.reply.ok();

@@ -418,7 +418,7 @@ fn loading(page: &mut Page<'_>) {
     };
     page.field("loading_start_time", started_ms / 1000);
     page.field("loading_total_bytes", total);
-    page.zeros(&["loading_rdb_used_mem"]);
+    page.field("loading_rdb_used_mem", progress.used_bytes.load(Relaxed));
     page.field("loading_loaded_bytes", loaded);
     page.field("loading_loaded_perc", format_args!("{:.2}", 100.0 * loaded as f64 / total.max(1) as f64));
     page.field("loading_eta_seconds", left);

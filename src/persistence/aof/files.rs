@@ -398,15 +398,15 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Can't {} {}: ", self.action, self.path.display())?;
+        write!(f, "Can't {} {} ", self.action, self.path.display())?;
         match &self.cause {
             Cause::Manifest(error) => {
                 write!(
                     f,
-                    "{error}. Restore the manifest from a backup, or correct it by hand after making a copy."
+                    "({error}). Restore the manifest from a backup, or correct it by hand after making a copy."
                 )
             }
-            Cause::System(error) => write!(f, "{error}.{}", advice(error.kind())),
+            Cause::System(error) => write!(f, "({error}).{}", advice(error.kind())),
         }
     }
 }

@@ -77,7 +77,7 @@ pub enum Decision {
     Refuse(Vec<String>),
 }
 
-/// Plays all parts to `target`, in order. What is wrong has been logged when this fails.
+/// Plays all parts to `target`, in order. What is wrong has been logged when this fails, but for the main thing.
 pub fn load_parts(
     parts: &[PartFile],
     load_truncated: bool,
@@ -91,28 +91,27 @@ pub fn load_parts(
         let next = parts.get(at + 1);
         let lost = next.map_or(Lost::Nothing, |next| lost_between(file, next));
         if let Lost::Promised(bytes) = lost {
-            log::warning!(
+            return Err(LoadFailed(format!(
                 "The AOF {} has lost {bytes} bytes at its end that were on the disk: restore it from a copy, or make one and use \
                  tartan check-aof --fix <filename.manifest>",
                 name.display()
-            );
-            return Err(LoadFailed);
+            )));
         }
         let is_short = lost == Lost::Unpromised;
         match decide(&state, name, next.is_none() || is_short, load_truncated) {
             Decision::Accept if is_short && !load_truncated => {
-                log::warning!(
+                return Err(LoadFailed(format!(
                     "The AOF {} is shorter than it was: a power cut has taken its end, and what was written after it can't be \
                      used. To start with what there is, set aof-load-truncated to yes",
                     name.display()
-                );
-                return Err(LoadFailed);
+                )));
             }
             Decision::Accept => {}
             Decision::Truncate(offset) => cut(file, &state, offset, target)?,
-            Decision::Refuse(reasons) => {
+            Decision::Refuse(mut reasons) => {
+                let main = reasons.pop().unwrap_or_default();
                 reasons.iter().for_each(|reason| log::warning!("{reason}"));
-                return Err(LoadFailed);
+                return Err(LoadFailed(main));
             }
         }
         loaded += file.bytes;
@@ -163,10 +162,7 @@ fn set_aside(file: &PartFile) -> Result<(), LoadFailed> {
     let mut aside = file.path.clone().into_os_string();
     aside.push(".unused");
     let moved = std::fs::rename(&file.path, &aside).and_then(|()| File::create(&file.path)?.sync_all());
-    moved.map_err(|error| {
-        log::warning!("Can't set the AOF {} aside: {error}", file.path.display());
-        LoadFailed
-    })?;
+    moved.map_err(|error| LoadFailed(format!("Can't set the AOF {} aside: {error}", file.path.display())))?;
     log::warning!(
         "A power cut has taken the end of the AOF before {}. Nothing in this one had been promised: it is kept as {} and not used",
         file.path.display(),
@@ -175,9 +171,9 @@ fn set_aside(file: &PartFile) -> Result<(), LoadFailed> {
     Ok(())
 }
 
-/// The log could not be loaded; why is in the server's log.
+/// The log could not be loaded, for this reason.
 #[derive(Debug)]
-pub struct LoadFailed;
+pub struct LoadFailed(pub String);
 
 /// Plays one part to `target`; `before` bytes were loaded from those before it.
 pub fn load_part(path: &Path, before: u64, target: &mut impl Replay) -> PartState {
@@ -232,11 +228,11 @@ pub fn decide(state: &PartState, name: &OsStr, is_last: bool, load_truncated: bo
             vec![format!("Unrecoverable error reading the append only file {name}: {error}")]
         }
         End::Unreadable(error) => vec![
+            format!("The first fault is at {error}"),
             format!(
                 "Bad file format reading the append only file {name}: make a backup of your AOF file, then use \
                  tartan check-aof --fix <filename.manifest>"
             ),
-            format!("The first fault is at {error}"),
         ],
         End::Refused(offset, reason) => {
             vec![format!("{reason} reading the append only file {name} at offset {offset}")]
@@ -323,10 +319,7 @@ fn cut(file: &PartFile, state: &PartState, offset: u64, target: &mut impl Replay
         file.set_len(offset)?;
         file.sync_all()
     };
-    truncate().map_err(|error| {
-        log::warning!("Error truncating the AOF file {name}: {error}");
-        LoadFailed
-    })?;
+    truncate().map_err(|error| LoadFailed(format!("Error truncating the AOF file {name}: {error}")))?;
     log::warning!("AOF {name} loaded anyway because aof-load-truncated is enabled");
     Ok(())
 }
@@ -501,7 +494,7 @@ mod tests {
         let torn = b"*1\r\n$4\r\nPING\r\n*1\r\n";
         check(torn, false, true, &["offset 14", "Fatal error: the truncated file is not the last file"]);
         check(torn, true, false, &["Unexpected end of file reading the append only file log. You can: 1)"]);
-        let bad = &["Bad file format reading the append only file log", "The first fault is at offset"];
+        let bad = &["The first fault is at offset", "Bad file format reading the append only file log"];
         check(b"*1\r\n$4\r\nPING\r\nxx", true, true, bad);
         check(b"*1\r\n$4\r\nPINGxx*1", true, true, bad);
         check(b"*1\r\n$-1\r\n", true, true, bad);

@@ -9,8 +9,7 @@ use std::io::{self, BufRead, Write};
 pub use aof::{Request, check_aof};
 pub use rdb::check_rdb;
 
-/// Places of the progress bar.
-const BAR_PLACES: u64 = 40;
+use crate::base::progress::{Share, megabytes};
 
 /// The check came to an end that is an error; why has been said.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,18 +49,10 @@ impl<'a> Console<'a> {
         if !self.shows_progress || total == 0 {
             return;
         }
-        let percent = (u128::from(done.min(total)) * 100 / u128::from(total)) as u64;
-        if self.percent != Some(percent) {
-            self.percent = Some(percent);
-            let full = (percent * BAR_PLACES / 100) as usize;
-            let empty = BAR_PLACES as usize - full;
-            let megabytes = total as f64 / 1e6;
-            let _ = write!(
-                self.out,
-                "\r[{}{}] {percent:3}% of {megabytes:.1} MB",
-                "#".repeat(full),
-                ".".repeat(empty)
-            );
+        let share = Share { done, total };
+        if self.percent != Some(share.percent()) {
+            self.percent = Some(share.percent());
+            let _ = write!(self.out, "\r{share} of {}", megabytes(total));
             let _ = self.out.flush();
         }
     }

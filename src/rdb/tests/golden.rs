@@ -24,7 +24,7 @@ fn load(payload: &str) -> Value {
 
 fn load_with(payload: &str, limits: &Limits) -> Value {
     let bytes = bytes_of(payload);
-    let (value_type, bytes) = parse_payload(&bytes).expect("a sound payload");
+    let (value_type, bytes) = parse_payload(&bytes, true).expect("a sound payload");
     match decode_value(value_type, bytes, limits) {
         Ok(Decoded::Value(value)) => value,
         Ok(Decoded::Empty) => panic!("empty: {payload}"),
@@ -234,7 +234,7 @@ fn hashes_of_valkey() {
         "16020161c00128279503a201000001\
          62c002ffffffffffffffff5000deee52e153780d18",
     );
-    let (value_type, bytes) = parse_payload(&expiring).unwrap();
+    let (value_type, bytes) = parse_payload(&expiring, true).unwrap();
     assert_eq!(
         shown(value_type, bytes, &limits()),
         "a hash has fields with expiry times (HEXPIRE), which this server does not have, at byte 5"
@@ -247,7 +247,7 @@ fn hashes_of_valkey() {
 #[test]
 fn payloads_are_checked_before_their_value() {
     let good = bytes_of("000568656c6c6f0b000aad620598abc983");
-    let check = |payload: &[u8], expected| assert_eq!(parse_payload(payload).map(|_| ()), expected);
+    let check = |payload: &[u8], expected| assert_eq!(parse_payload(payload, true).map(|_| ()), expected);
     check(&good, Ok(()));
     check(&good[2..], Err(PayloadError::VersionOrChecksum));
     check(&good[..9], Err(PayloadError::VersionOrChecksum));

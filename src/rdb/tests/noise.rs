@@ -12,7 +12,7 @@ proptest! {
     #[test]
     fn random_bytes_are_no_trouble(value_type in 0..30u8, bytes in vec(any::<u8>(), 0..200)) {
         shown(value_type, &bytes, &limits());
-        let _ = parse_payload(&bytes);
+        let _ = parse_payload(&bytes, true);
     }
 
     #[test]

@@ -151,7 +151,7 @@ proptest! {
         options in options(),
     ) {
         let payload = dump_payload(borrowed(&value), &options);
-        let (value_type, bytes) = parse_payload(&payload).unwrap();
+        let (value_type, bytes) = parse_payload(&payload, true).unwrap();
         let mut extent = Cursor::new(bytes);
         prop_assert!(skip_value(&mut extent, value_type).is_ok());
         prop_assert_eq!(extent.offset() as usize, bytes.len());

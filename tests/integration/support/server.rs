@@ -64,6 +64,26 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts a server that must give up by itself; returns its log.
+    pub fn start_refused(flags: &[&str]) -> String {
+        let directory =
+            env::temp_dir().join(format!("tartan-refused-{}-{}", std::process::id(), free_port()));
+        fs::create_dir_all(&directory).unwrap();
+        let mut command = Command::new(program());
+        command.args(["--port", &free_port().to_string(), "--metrics-port", "0", "--save", ""]);
+        command.arg("--dir").arg(&directory).args(flags);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+        let log = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success(), "{log}");
+        log
+    }
+
+    /// Waits until the process has ended by itself.
+    pub fn await_end(&mut self) {
+        eventually("the server ends", || self.process.try_wait().unwrap().is_some());
+    }
+
     /// A server with this many workers.
     pub fn with_workers(workers: usize) -> Self {
         if program().contains("tartan") {
