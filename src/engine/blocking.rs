@@ -444,7 +444,7 @@ mod loom_tests {
             let session = Session::new(Arc::new(handle), true);
             let mut request = BlockRequest::without_keys(None, TimeoutReply::Null);
             request.keys = KEYS[..keys].to_vec();
-            let call = BlockedCall::new(&session, Protocol::Resp2, &[], request);
+            let call = BlockedCall::new(&session, Protocol::Resp2, &[], &mut request);
             Arc::new(Self { locks: Locks::new(keys), call: Arc::new(call) })
         }
 

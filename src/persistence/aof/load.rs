@@ -160,12 +160,19 @@ fn lost_between(part: &PartFile, next: &PartFile) -> Lost {
     }
 }
 
-/// Keeps a part that can't be used under another name, and puts an empty one in its place.
+/// Keeps a copy of a part that can't be used, and empties it. It never goes from the folder, whose state on the disk is unknown.
 fn set_aside(file: &PartFile) -> Result<(), LoadFailed> {
     let mut aside = file.path.clone().into_os_string();
     aside.push(".unused");
-    let moved = std::fs::rename(&file.path, &aside).and_then(|()| File::create(&file.path)?.sync_all());
-    moved.map_err(|error| LoadFailed(format!("Can't set the AOF {} aside: {error}", file.path.display())))?;
+    let empty = || {
+        std::fs::copy(&file.path, &aside)?;
+        File::open(&aside)?.sync_all()?;
+        let part = OpenOptions::new().write(true).open(&file.path)?;
+        part.set_len(0)?;
+        part.sync_all()
+    };
+    empty()
+        .map_err(|error| LoadFailed(format!("Can't set the AOF {} aside: {error}", file.path.display())))?;
     log::warning!(
         "A power cut has taken the end of the AOF before {}. Nothing in this one had been promised: it is kept as {} and not used",
         file.path.display(),
