@@ -90,6 +90,8 @@ pub struct State {
     pub earlier_bytes: u64,
     /// Who waits for the snapshot that runs, and for the one after it.
     waiting: [Vec<Arc<BlockedCall>>; 2],
+    /// Who is told what when nothing runs any more: told sooner, the next wish would find the job still running.
+    answers: Vec<(Arc<BlockedCall>, Result<(), &'static str>)>,
     /// What is to be loaded anew, and who is told.
     reloads: VecDeque<(Source, Arc<BlockedCall>)>,
     /// A FLUSHALL counts as saved that no snapshot has been made of yet.
@@ -133,6 +135,7 @@ impl Saving {
             base_bytes: 0,
             earlier_bytes: 0,
             waiting: Default::default(),
+            answers: Vec::new(),
             reloads: VecDeque::new(),
             flush_unsaved: false,
             switch_tried_ms: 0,
@@ -359,17 +362,27 @@ impl Saving {
                 Job::Reload => self.reload_next(node),
             };
             self.finish(node, job, outcome);
-            let mut state = self.state.lock();
-            state.running = None;
-            if !state.stopping
-                && let Some(next) = next_job(node, &state)
-            {
-                state.running = Some((next, clock::unix_ms()));
-                *self.progress.lock() = Arc::default();
-                continue;
+            let (answers, goes_on) = {
+                let mut state = self.state.lock();
+                let next = if state.stopping { None } else { next_job(node, &state) };
+                state.running = next.map(|job| (job, clock::unix_ms()));
+                match next {
+                    Some(_) => *self.progress.lock() = Arc::default(),
+                    None => {
+                        self.idle.notify_all();
+                    }
+                }
+                (std::mem::take(&mut state.answers), next.is_some())
+            };
+            for (call, told) in answers {
+                call.answer(|reply| match told {
+                    Ok(()) => reply.ok(),
+                    Err(error) => reply.error(error),
+                });
             }
-            self.idle.notify_all();
-            return;
+            if !goes_on {
+                return;
+            }
         }
     }
 
@@ -413,12 +426,9 @@ impl Saving {
                         }
                     }
                 }
-                for call in state.waiting[0].drain(..) {
-                    call.answer(|reply| match &outcome {
-                        Ok(()) => reply.ok(),
-                        Err(_) => reply.error("ERR Errors trying to save. Check logs."),
-                    });
-                }
+                let told = outcome.as_ref().map_err(|_| "ERR Errors trying to save. Check logs.").copied();
+                let waiting = std::mem::take(&mut state.waiting[0]);
+                state.answers.extend(waiting.into_iter().map(|call| (call, told)));
             }
             Job::Rewrite | Job::SwitchOn => {
                 note(&mut state.rewrites);
@@ -444,10 +454,7 @@ impl Saving {
     fn reload_next(&self, node: &Arc<Node>) -> Result<(), Failure> {
         let Some((source, call)) = self.state.lock().reloads.pop_front() else { return Ok(()) };
         let outcome = reload::run(node, source, || self.save_now(node));
-        call.answer(|reply| match outcome {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
-        });
+        self.state.lock().answers.push((call, outcome));
         Ok(())
     }
 

@@ -106,5 +106,5 @@ fn listpack_in(input: &mut Cursor<'_>, what: &'static str) -> Result<Listpack, E
 
 /// `what` is not what it should be.
 fn broken(offset: u64, what: &'static str) -> Error {
-    Error::malformed(offset, format!("{what} failed its integrity check"))
+    Error::malformed(offset, format!("{what} integrity check failed"))
 }

@@ -310,7 +310,7 @@ fn snapshots_by_command_and_by_save_point() {
     ok(&mut client, "CONFIG SET rdb-key-save-delay 0");
     ok(&mut client, "FLUSHALL");
     await_info(&mut client, "aof_rewrites", "1");
-    await_info(&mut client, "rdb_changes_since_last_save", "0");
+    await_info(&mut client, "rdb_saves", "2");
 
     fs::remove_file(folder.path("dump.rdb")).unwrap();
     ok(&mut client, "SET key 2");
@@ -510,4 +510,35 @@ fn a_torn_end_of_the_log_is_cut_off() {
     let mut client = server.client();
     ok(&mut client, "SELECT 9");
     assert_eq!(run(&mut client, "EXISTS last text").integer(), 1);
+}
+
+#[test]
+fn parts_that_were_rewritten_are_kept_as_long_as_wished() {
+    let folder = Folder::new();
+    let server = folder.start(LOG);
+    let mut client = server.client();
+    ok(&mut client, "CONFIG SET aof-disable-auto-gc yes");
+    rewrite(&mut client);
+    rewrite(&mut client);
+    assert_eq!(folder.log_files().len(), 7, "three bases, three increments and the manifest");
+    ok(&mut client, "CONFIG SET aof-disable-auto-gc no");
+    let expected = ["appendonly.aof.3.base.rdb", "appendonly.aof.3.incr.aof", "appendonly.aof.manifest"];
+    assert_eq!(folder.log_files(), expected);
+}
+
+#[test]
+fn switching_off_stops_a_rewrite() {
+    let folder = Folder::new();
+    let server = folder.start(LOG);
+    let mut client = server.client();
+    ok(&mut client, "SET key 1");
+    ok(&mut client, "CONFIG SET rdb-key-save-delay 100000000");
+    ok(&mut client, "BGREWRITEAOF");
+    await_info(&mut client, "aof_rewrite_in_progress", "1");
+    ok(&mut client, "CONFIG SET appendonly no");
+    eventually("the log is off", || {
+        !run(&mut client, "INFO persistence").text().contains("aof_current_size")
+    });
+    assert_eq!(info(&mut client, "aof_rewrite_in_progress"), "0");
+    assert_eq!(info(&mut client, "aof_last_bgrewrite_status"), "ok");
 }
