@@ -412,3 +412,18 @@ impl Write for SyncingFile<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_of_fractions_come_out_on_average() {
+        assert_eq!(delay(0, 7), Duration::ZERO);
+        assert_eq!(delay(3, 7), Duration::from_micros(21));
+        assert_eq!(delay(-1, 7), Duration::from_micros(7));
+        let micros = delay(-10, 100_000).as_micros();
+        assert!((9_000..11_000).contains(&micros), "{micros}");
+        assert_eq!(delay(i64::MIN, 100), Duration::ZERO);
+    }
+}

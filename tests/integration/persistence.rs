@@ -235,8 +235,9 @@ fn others_are_told_while_the_data_is_loaded() {
         assert!(run(&mut other, line).is_error("LOADING "), "{line}");
     }
     assert!(run(&mut queued, "EXEC").is_error("EXECABORT Transaction discarded because of: LOADING "));
-    let total: u64 = info(&mut other, "loading_total_bytes").parse().unwrap();
-    assert!(total > 300 * 10, "{total}");
+    eventually("the size is known", || {
+        info(&mut other, "loading_total_bytes").parse::<u64>().is_ok_and(|total| total > 300 * 10)
+    });
     assert_eq!(info(&mut other, "async_loading"), "0");
     ok(&mut other, "CONFIG SET key-load-delay 0");
     assert_eq!(loading.read().unwrap(), Reply::Simple("OK".into()));
@@ -306,7 +307,7 @@ fn snapshots_by_command_and_by_save_point() {
         run(&mut client, "BGREWRITEAOF"),
         Reply::Simple("Background append only file rewriting scheduled".into())
     );
-    assert_eq!(info(&mut client, "current_save_keys_total"), "1");
+    await_info(&mut client, "current_save_keys_total", "1");
     ok(&mut client, "CONFIG SET rdb-key-save-delay 0");
     ok(&mut client, "FLUSHALL");
     await_info(&mut client, "aof_rewrites", "1");

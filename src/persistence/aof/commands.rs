@@ -200,3 +200,76 @@ fn write_group(out: &mut impl Write, key: &[u8], name: &[u8], group: &Group) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::list::ListLimits;
+    use crate::value::stream::Stream;
+    use crate::value::zset::{AddFlags, ZSetLimits};
+    use crate::value::{Hash, List, ZSet};
+
+    /// The commands of a key `k`, words apart by spaces.
+    fn commands(value: ValueRef<'_>, expiry_ms: Option<i64>) -> Vec<String> {
+        let mut out = Vec::new();
+        write_key(&mut out, b"k", value, expiry_ms).unwrap();
+        let mut commands = Vec::new();
+        for line in String::from_utf8(out).unwrap().split_terminator("\r\n") {
+            match line.as_bytes()[0] {
+                b'*' => commands.push((line[1..].parse::<usize>().unwrap(), Vec::new())),
+                b'$' => {}
+                _ => commands.last_mut().unwrap().1.push(line.to_owned()),
+            }
+        }
+        let joined = |(count, words): (usize, Vec<String>)| {
+            assert_eq!(count, words.len(), "{words:?}");
+            words.join(" ")
+        };
+        commands.into_iter().map(joined).collect()
+    }
+
+    #[test]
+    fn strings_and_times() {
+        assert_eq!(commands(ValueRef::Integer(-5), None), ["SET k -5"]);
+        assert_eq!(commands(ValueRef::Text(b"text"), Some(17)), ["SET k text", "PEXPIREAT k 17"]);
+        let large = LargeString::new(&[b'x'; 300_000]);
+        assert_eq!(commands(ValueRef::Large(&large), None), [format!("SET k {}", "x".repeat(300_000))]);
+    }
+
+    #[test]
+    fn elements_come_in_chunks() {
+        let check = |count: usize, expected: &[usize]| {
+            let mut list = List::new();
+            let elements: Vec<String> = (0..count).map(|number| format!("e{number}")).collect();
+            let limits = ListLimits { max_listpack_size: -2 };
+            elements.iter().for_each(|element| list.push_back(element.as_bytes(), limits));
+            let commands = commands(ValueRef::List(&list), None);
+            let counts: Vec<usize> = commands.iter().map(|command| command.split(' ').count() - 2).collect();
+            assert_eq!(counts, expected);
+            let all: Vec<&str> = commands.iter().flat_map(|command| command.split(' ').skip(2)).collect();
+            assert_eq!(all, elements);
+        };
+        check(1, &[1]);
+        check(64, &[64]);
+        check(65, &[64, 1]);
+        check(130, &[64, 64, 2]);
+    }
+
+    #[test]
+    fn pairs_keep_their_order() {
+        let mut hash = Hash::new();
+        hash.set(b"f", b"1", &Default::default());
+        assert_eq!(commands(ValueRef::Hash(&hash), None), ["HSET k f 1"]);
+        let limits = ZSetLimits::default();
+        let mut zset = ZSet::new(1, 1, &limits);
+        zset.add(0.1, b"m", AddFlags::default(), &limits);
+        zset.add(f64::NEG_INFINITY, b"n", AddFlags::default(), &limits);
+        assert_eq!(commands(ValueRef::ZSet(&zset), None), ["ZADD k -inf n 0.10000000000000001 m"]);
+    }
+
+    #[test]
+    fn a_stream_without_entries_has_one_for_a_while() {
+        let expected = ["XADD k 0-1 x y", "XTRIM k MAXLEN 0", "XSETID k 0-0 ENTRIESADDED 0 MAXDELETEDID 0-0"];
+        assert_eq!(commands(ValueRef::Stream(&Stream::new()), None), expected);
+    }
+}
