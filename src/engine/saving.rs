@@ -418,7 +418,10 @@ impl Saving {
                         state.saved_seconds = now_ms / 1000;
                         state.flush_unsaved = false;
                     }
-                    Err(Failure::Stopped) => log::warning!("Background saving was stopped"),
+                    Err(Failure::Stopped) => {
+                        log::warning!("Background saving was stopped");
+                        state.snapshot_wanted |= state.flush_unsaved;
+                    }
                     Err(Failure::Broken(_)) => {
                         log::warning!("Background saving error");
                         if std::mem::take(&mut state.flush_unsaved) {
