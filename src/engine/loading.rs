@@ -198,15 +198,11 @@ fn build_all(receiver: &Mutex<Receiver<Batch>>, builder: &Builder<'_>, failure: 
     loop {
         let batch = receiver.lock().recv();
         let Ok(batch) = batch else { return };
-        for (db, key) in batch {
-            if let Err(error) = builder.build(db, key) {
-                failure.lock().get_or_insert(error);
-                // The cutter must not wait for room.
-                while receiver.lock().recv().is_ok() {}
-                return;
-            }
+        if let Err(error) = builder.build_batch(batch) {
+            failure.lock().get_or_insert(error);
         }
         if failure.lock().is_some() {
+            // The cutter must not wait for room.
             while receiver.lock().recv().is_ok() {}
             return;
         }
@@ -239,10 +235,32 @@ impl<'n> Builder<'n> {
         }
     }
 
-    fn build(&self, db: usize, key: Key) -> Result<(), String> {
+    /// Builds some keys at a time, for which the processor has been told to fetch the buckets that they will go to.
+    fn build_batch(&self, batch: Batch) -> Result<(), String> {
+        const AHEAD: usize = 16;
+        let store = &self.node.store;
+        let hashes: Vec<u64> = batch.iter().map(|(_, key)| hash_of(&key.key)).collect();
+        let prefetch = |(db, hash): (usize, u64)| {
+            if let Some(stripe) = store.locks().try_read(store.stripe_of(hash)) {
+                stripe.db(db).into_iter().for_each(|part| part.table().prefetch_bucket(hash));
+            }
+        };
+        let places: Vec<(usize, u64)> = batch.iter().map(|(db, _)| *db).zip(hashes).collect();
+        places.iter().take(AHEAD).copied().for_each(prefetch);
+        let mut built = 0;
+        for (at, (db, key)) in batch.into_iter().enumerate() {
+            places.get(at + AHEAD).copied().into_iter().for_each(prefetch);
+            built += u64::from(self.build(db, key, places[at].1)?);
+        }
+        self.keys.fetch_add(built, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Builds a key; false if it need not be there.
+    fn build(&self, db: usize, key: Key, hash: u64) -> Result<bool, String> {
         if !self.mode.keeps_expired && key.expiry_ms.is_some_and(|at| at <= self.now_ms) {
             self.expired.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
+            return Ok(false);
         }
         let named = |error: String| format!("{error} (key '{}')", String::from_utf8_lossy(&key.key));
         let value = match rdb::decode_value(key.value_type, &key.payload, &self.limits) {
@@ -250,16 +268,15 @@ impl<'n> Builder<'n> {
             Ok(Decoded::Empty) => {
                 self.empty.fetch_add(1, Ordering::Relaxed);
                 log::notice!("skipping empty key: {}", String::from_utf8_lossy(&key.key));
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => return Err(named(error.shifted(key.payload_offset).to_string())),
         };
         let access = self.access(&key);
-        if !self.insert(db, &key.key, value, key.expiry_ms, access) {
+        if !self.insert(db, &key.key, hash, value, key.expiry_ms, access) {
             return Err(named("the key is there already".into()));
         }
-        self.keys.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(true)
     }
 
     fn access(&self, key: &Key) -> u32 {
@@ -267,8 +284,16 @@ impl<'n> Builder<'n> {
     }
 
     /// Adds a key that nobody is told of. False if it is there and must not be replaced.
-    fn insert(&self, db: usize, key: &[u8], value: Value, expiry_ms: Option<i64>, access: u32) -> bool {
-        let (store, hash) = (&self.node.store, hash_of(key));
+    fn insert(
+        &self,
+        db: usize,
+        key: &[u8],
+        hash: u64,
+        value: Value,
+        expiry_ms: Option<i64>,
+        access: u32,
+    ) -> bool {
+        let store = &self.node.store;
         let index = store.stripe_of(hash);
         let mut guard = store.locks().lock(index, Mode::Write);
         let Some(stripe) = guard.stripe_mut() else { return false };
