@@ -64,7 +64,7 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
         node.saving.beat(&node);
         if node.log.is_open() {
             // What nobody waits for: deletions of what has expired.
-            node.log.push(node.journal.sequence() - 1);
+            node.log.nudge(node.journal.sequence() - 1);
         }
         if clock::monotonic_us() - sampled_us >= RATES_PERIOD_US {
             sampled_us = clock::monotonic_us();

@@ -27,6 +27,7 @@ use super::context::{Call, Context};
 use super::error::{CommandError, text};
 use super::execute::{self, Order};
 use super::keyspace::Keyspace;
+use super::node::Node;
 use super::session::{ClientHandle, Session};
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
@@ -283,6 +284,16 @@ pub fn serve_ready(worker: &Worker) {
         let Some(key) = worker.ready.borrow_mut().pop_front() else { return };
         serve_key(worker, &key);
     }
+}
+
+/// Serves whoever waits for any key: after a time in which nobody could be served.
+pub fn serve_all(node: &Arc<Node>) {
+    let worker = Worker::new(node.workers(), node.clone());
+    for index in 0..node.store.stripes() {
+        let keys = node.store.locks().lock(index, Mode::Read).stripe().all_awaited_keys();
+        worker.ready.borrow_mut().extend(keys);
+    }
+    serve_ready(&worker);
 }
 
 /// Serves the waiters of a key, first come first served.

@@ -157,18 +157,15 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     if !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2 {
         check_subscribed(order)?;
     }
-    if worker.node.saving.has_failed()
-        && refused_without_log(order.command)
-        && worker.node.saving.refuses_writes(&worker.node)
-        && !session.replays
-    {
-        return Err(text::SNAPSHOT_FAILED.into());
-    }
     if worker.node.config.get(Id::ProtoMaxBulkLen) > LENGTH_MAX as i64 {
         check_lengths(order.command.facts, order.argv)?;
     }
-    if worker.node.journal.is_failing() && refused_without_log(order.command) && !session.replays {
-        return Err(CommandError::new(worker.node.log_refusal()));
+    if (worker.node.saving.has_failed() || worker.node.journal.is_failing())
+        && refused_without_log(order.command)
+        && !session.replays
+        && let Some(reason) = write_refusal(&worker.node)
+    {
+        return Err(CommandError::new(reason));
     }
     if worker.node.config.get(Id::MaxMemory) != 0
         && flags.contains(flag::WRITE)
@@ -202,6 +199,14 @@ fn check_lengths(facts: &Facts, argv: &[&[u8]]) -> Result<(), CommandError> {
         return Err(text::STRING_TOO_LONG.into());
     }
     Ok(())
+}
+
+/// Why writes are refused: the disk does not take snapshots, or the log.
+pub(super) fn write_refusal(node: &Node) -> Option<String> {
+    if node.saving.has_failed() && node.saving.refuses_writes(node) {
+        return Some(text::SNAPSHOT_FAILED.into());
+    }
+    node.journal.is_failing().then(|| node.log_refusal())
 }
 
 /// What Redis refuses while its log can't be written: writes, and PING so that who looks after it knows.

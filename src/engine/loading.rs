@@ -424,7 +424,11 @@ impl Replay for Player {
             return Err(format!("Unknown command '{name}' "));
         }
         execute::execute(&self.worker, &mut self.session, &mut self.reply, arguments, None);
+        let refused = self.reply.output().single().is_some_and(|reply| reply.first() == Some(&b'-'));
         let _ = self.reply.output().take();
+        if refused && arguments[0].eq_ignore_ascii_case(b"select") {
+            return Err("A database that the server does not have: set \"databases\" higher,".into());
+        }
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::blocking;
 use super::databases;
 use super::loading;
 use super::node::Node;
@@ -70,6 +71,7 @@ pub(super) fn run(node: &Arc<Node>, source: Source, save: impl FnOnce() -> bool)
     };
     switch_journal(node, journals);
     node.loading.store(false, Ordering::SeqCst);
+    blocking::serve_all(node);
     outcome
 }
 

@@ -285,7 +285,7 @@ impl Saving {
             state.snapshot_wanted = true;
         }
         if state.files.is_some() {
-            if node.log.take_distrust() {
+            if node.log.is_distrusted() && may_retry(&state.rewrites) {
                 log::warning!("The log is rewritten, since an fsync of it has failed");
                 state.rewrite_wanted = true;
             }
@@ -355,12 +355,16 @@ impl Saving {
                 }
                 job
             };
-            let outcome = match job {
+            let run = || match job {
                 Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
                 Job::Rewrite | Job::SwitchOn => self.rewrite(node, job),
                 Job::SwitchOff => switch_off(node, self),
                 Job::Reload => self.reload_next(node),
             };
+            // The thread must live to say that it has ended.
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                Err(Failure::Broken(format!("A bug: {job:?} has panicked; please report it")))
+            });
             self.finish(node, job, outcome);
             let (answers, goes_on) = {
                 let mut state = self.state.lock();
@@ -489,7 +493,12 @@ impl Saving {
             Some(files) => files,
             None => AofFiles::open(aof_dir(node)).map_err(|error| Failure::Broken(error.to_string()))?,
         };
+        let distrusted = node.log.take_distrust();
         let result = self.rewrite_files(node, &mut files, job);
+        if result.is_err() {
+            // It may be whole, and large, and of no use.
+            remove(&files.place().temporary_base());
+        }
         if job == Job::SwitchOn && result.is_err() {
             // Nothing that the manifest names has changed.
             turn_off(node);
@@ -503,7 +512,12 @@ impl Saving {
         if result.is_ok() {
             state.base_bytes = bytes;
         }
-        state.files = Some(files);
+        // A base alone, made while the log is off, is no log that is open.
+        state.files = node.log.is_open().then_some(files);
+        drop(state);
+        if result.is_err() && distrusted {
+            node.log.distrust();
+        }
         result
     }
 

@@ -165,6 +165,13 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
         let reason = text::OUT_OF_MEMORY.trim_start_matches("OOM ");
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: OOM {reason}")));
     }
+    let writes = orders.iter().any(|order| order.command.facts.flags.contains(flag::WRITE));
+    if writes
+        && !ctx.session.replays
+        && let Some(reason) = execute::write_refusal(node)
+    {
+        return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}")));
+    }
     let held = lock(node, &orders, ctx.session)?;
     if node.is_closing() && !ctx.session.replays {
         ctx.session.deferred = true;

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use super::Signals;
 use crate::base::log;
 use crate::config::Id;
-use crate::engine::Node;
+use crate::engine::saving::Job;
+use crate::engine::{Node, blocking};
 use crate::store::Mode;
 
 /// Brings everything to the disk. False when that failed and the server goes on. A second signal ends it at once.
@@ -27,7 +28,11 @@ pub async fn prepare(node: &Arc<Node>, signals: &mut Signals, saves: Option<bool
     }
 }
 
-fn persist(node: &Node, saves: Option<bool>, forces: bool) -> bool {
+fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
+    if !forces && lacks_log(node) {
+        log::warning!("Writing initial AOF, can't exit.");
+        return false;
+    }
     node.saving.stop();
     node.closing.store(true, Ordering::SeqCst);
     // Whoever has begun ends; whoever begins sees that the server closes.
@@ -37,8 +42,15 @@ fn persist(node: &Node, saves: Option<bool>, forces: bool) -> bool {
     if !ready {
         node.closing.store(false, Ordering::SeqCst);
         node.saving.resume();
+        blocking::serve_all(node);
     }
     ready
+}
+
+/// Whether the log is being switched on, so that what was acknowledged is in no file yet.
+fn lacks_log(node: &Node) -> bool {
+    let is_beginning = node.saving.look(|state| matches!(state.running, Some((Job::SwitchOn, _))));
+    node.config.is_on(Id::AppendOnly) && (is_beginning || !node.log.is_open())
 }
 
 fn write_log(node: &Node) -> bool {

@@ -80,10 +80,10 @@ pub(super) struct Epochs {
 impl Image {
     /// Takes what writers have handed over so far.
     pub fn take_left(&self) -> Left {
-        let left = mem::take(&mut *self.left.lock());
+        let mut left = self.left.lock();
         self.handed_bytes.store(0, Ordering::Relaxed);
         self.pressed.store(false, Ordering::Relaxed);
-        left
+        mem::take(&mut *left)
     }
 }
 
@@ -135,7 +135,12 @@ impl Share {
         }
         let handed = HandedOver::of(entry, self.db);
         let bytes = handed.bytes();
-        self.image.left.lock().entries.push(handed);
+        let mut left = self.image.left.lock();
+        // Looked at again: whatever comes after the end would stay for ever.
+        if self.image.over.load(Ordering::Relaxed) {
+            return;
+        }
+        left.entries.push(handed);
         if self.image.handed_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > HANDED_BYTES_MAX {
             self.image.pressed.store(true, Ordering::Relaxed);
         }
@@ -150,14 +155,13 @@ impl Db {
 
     /// Gives itself to the image that it has a share in, or is given back.
     pub fn detach(self) -> Option<Self> {
-        match &self.share {
-            Some(share) if !share.image.over.load(Ordering::Relaxed) => {
-                let image = share.image.clone();
-                image.left.lock().tables.push(self);
-                None
-            }
-            _ => Some(self),
+        let Some(image) = self.share.as_ref().map(|share| share.image.clone()) else { return Some(self) };
+        let mut left = image.left.lock();
+        if image.over.load(Ordering::Relaxed) {
+            return Some(self);
         }
+        left.tables.push(self);
+        None
     }
 
     /// Shows the image entries that it has not had, with their database at the cut: of the next buckets, until `enough` says
@@ -221,8 +225,13 @@ impl Store {
 
     /// Ends an image. One that is not `finished` leaves entries behind that it has not had.
     pub fn end_image(&self, image: &Image, finished: bool) {
-        image.over.store(true, Ordering::Relaxed);
-        self.pressed.store(false, Ordering::Relaxed);
+        let left = {
+            let mut left = image.left.lock();
+            image.over.store(true, Ordering::Relaxed);
+            self.pressed.store(false, Ordering::Relaxed);
+            mem::take(&mut *left)
+        };
+        drop(left);
         let mut epochs = self.epochs.lock();
         epochs.failures = if finished { 0 } else { epochs.failures + 1 };
     }

@@ -292,6 +292,11 @@ impl Stripe {
         map.filter(|(index, _)| *index == db).cloned().collect()
     }
 
+    /// All keys that someone waits for.
+    pub fn all_awaited_keys(&self) -> Vec<DbKey> {
+        self.waiters.iter().flat_map(|map| map.keys()).cloned().collect()
+    }
+
     /// A key's waiters, first come first.
     pub fn waiters(&self, key: &DbKey) -> Vec<Arc<dyn Waiter>> {
         self.waiters

@@ -101,7 +101,9 @@ pub fn load_parts(
             )));
         }
         let is_short = lost == Lost::Unpromised;
-        match decide(&state, name, next.is_none() || is_short, load_truncated) {
+        // A rewrite that could not begin leaves an empty part behind.
+        let is_last = parts[at + 1..].iter().all(|part| part.bytes == 0);
+        match decide(&state, name, is_last || is_short, load_truncated) {
             Decision::Accept if is_short && !load_truncated => {
                 return Err(LoadFailed(format!(
                     "The AOF {} is shorter than it was: a power cut has taken its end, and what was written after it can't be \
@@ -147,8 +149,16 @@ fn lost_between(part: &PartFile, next: &PartFile) -> Lost {
     let mut reader = CommandReader::new(file, 0);
     let (mut bytes, mut was_synced) = (0, false);
     while let Ok(Some(item)) = reader.next_item() {
-        let Item::Annotation(line) = item else { continue };
-        was_synced |= line == SYNCED_MARK;
+        let Item::Annotation(line) = item else {
+            if bytes <= part.bytes {
+                return Lost::Nothing;
+            }
+            continue;
+        };
+        if line == SYNCED_MARK {
+            was_synced = true;
+            break;
+        }
         if let Some(length) = line.strip_prefix(LENGTH_MARK) {
             bytes = number::parse_i64(length).unwrap_or(0) as u64;
         }

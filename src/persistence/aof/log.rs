@@ -120,6 +120,7 @@ struct Shared {
     /// The highest record that an fsync has covered.
     synced: AtomicU64,
     open: AtomicBool,
+    sync_turn: Mutex<()>,
     /// Since when an fsync has been going on, in Unix milliseconds; 0 for none.
     syncing_since_ms: AtomicI64,
     sync_failed: AtomicBool,
@@ -178,6 +179,7 @@ impl Log {
             written: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             open: AtomicBool::new(false),
+            sync_turn: Mutex::new(()),
             syncing_since_ms: AtomicI64::new(0),
             sync_failed: AtomicBool::new(false),
             distrusted: AtomicBool::new(false),
@@ -198,6 +200,12 @@ impl Log {
     pub fn open(&self, target: Target) -> io::Result<()> {
         let shared = &self.shared;
         shared.stats.file_bytes.store(target.len, Ordering::Relaxed);
+        let before = shared.journal.sequence() - 1;
+        for done in [&shared.written, &shared.synced, &shared.wanted] {
+            done.store(before, Ordering::SeqCst);
+        }
+        shared.sync_failed.store(false, Ordering::Release);
+        shared.distrusted.store(false, Ordering::Release);
         *shared.writer.lock() = Some(Writer::new(&shared.journal, target));
         shared.open.store(true, Ordering::Release);
         let mut threads = self.threads.lock();
@@ -246,6 +254,14 @@ impl Log {
     pub fn set_policy(&self, policy: Fsync) {
         self.shared.policy.store(policy as u8, Ordering::Relaxed);
         self.shared.order_write();
+        self.shared.order_sync();
+    }
+
+    /// Has everything up to record `sequence` written soon, which nobody waits for.
+    pub fn nudge(&self, sequence: u64) {
+        if !self.shared.is_done(sequence) && !self.shared.journal.is_failing() {
+            self.shared.order_write();
+        }
     }
 
     /// `aof-timestamp-enabled`.
@@ -260,7 +276,9 @@ impl Log {
 
     /// Leaves fsync to the kernel for a while (`no-appendfsync-on-rewrite`).
     pub fn suspend_fsync(&self, on: bool) {
-        self.shared.suspended.store(on, Ordering::Relaxed);
+        if self.shared.suspended.swap(on, Ordering::Relaxed) && !on {
+            self.shared.order_sync();
+        }
     }
 
     /// Has everything up to record `sequence` written (and synced, as the policy asks): now if that can be done here, else soon.
@@ -296,6 +314,16 @@ impl Log {
         self.shared.distrusted.swap(false, Ordering::AcqRel)
     }
 
+    /// Whether one has failed, without taking the answer.
+    pub fn is_distrusted(&self) -> bool {
+        self.shared.distrusted.load(Ordering::Acquire)
+    }
+
+    /// The rewrite that was to make the files certain has failed too.
+    pub fn distrust(&self) {
+        self.shared.distrusted.store(true, Ordering::Release);
+    }
+
     /// Counters.
     pub fn stats(&self) -> &LogStats {
         &self.shared.stats
@@ -308,8 +336,7 @@ impl Shared {
     }
 
     fn push(&self, sequence: u64) {
-        let done = if self.policy() == Fsync::Always { &self.synced } else { &self.written };
-        if done.load(Ordering::Acquire) >= sequence {
+        if self.is_done(sequence) {
             return;
         }
         self.wanted.fetch_max(sequence, Ordering::SeqCst);
@@ -324,12 +351,28 @@ impl Shared {
         while self.written.load(Ordering::SeqCst) < self.wanted.load(Ordering::SeqCst) {
             let Some(mut writer) = self.writer.try_lock_for(patience) else { return };
             patience = Duration::ZERO;
+            let before = self.written.load(Ordering::SeqCst);
             if self.write(&mut writer).is_err() {
                 drop(writer);
                 return self.order_write();
             }
             drop(writer);
+            if self.written.load(Ordering::SeqCst) == before {
+                return;
+            }
         }
+    }
+
+    /// Whether record `sequence` is where the policy wants it before a reply leaves.
+    fn is_done(&self, sequence: u64) -> bool {
+        let done = if self.policy() == Fsync::Always { &self.synced } else { &self.written };
+        done.load(Ordering::Acquire) >= sequence
+    }
+
+    fn order_sync(&self) {
+        let mut orders = self.orders.lock();
+        orders.sync = true;
+        self.sync_work.notify_one();
     }
 
     fn order_write(&self) {
@@ -404,11 +447,13 @@ impl Shared {
 
     /// Syncs what is written.
     fn sync_now(&self) -> io::Result<()> {
-        let left = std::mem::take(&mut self.orders.lock().left);
-        let (file, name, written) = {
+        // One at a time, or a file that somebody else syncs would count as synced.
+        let _turn = self.sync_turn.lock();
+        let (left, file, name, written) = {
             let writer = self.writer.lock();
             let Some(writer) = writer.as_ref() else { return Ok(()) };
-            (writer.file.clone(), writer.name.clone(), self.written.load(Ordering::SeqCst))
+            let left = std::mem::take(&mut self.orders.lock().left);
+            (left, writer.file.clone(), writer.name.clone(), self.written.load(Ordering::SeqCst))
         };
         self.syncing_since_ms.store(clock::unix_ms(), Ordering::Relaxed);
         let outcome = left.iter().chain([&file]).try_for_each(|file| file.sync_data());
@@ -421,9 +466,7 @@ impl Shared {
                 drop(orders);
                 self.sync_failed.store(false, Ordering::Release);
                 self.synced.fetch_max(written, Ordering::AcqRel);
-                if self.policy() == Fsync::Always {
-                    self.journal.release(written);
-                }
+                self.journal.release(written);
             }
             Err(error) => {
                 // Files that have been left must not be forgotten.
@@ -454,6 +497,10 @@ impl Shared {
                 orders.write = false;
             }
             let mut outcome = self.write_out();
+            if outcome.is_ok() && self.policy() != Fsync::Always {
+                // It may have been written while the policy was another one.
+                self.journal.release(self.written.load(Ordering::SeqCst));
+            }
             let lags = || self.written.load(Ordering::SeqCst) > self.synced.load(Ordering::Acquire);
             let syncs = self.policy() == Fsync::Always && lags() || self.sync_failed.load(Ordering::Acquire);
             if outcome.is_ok() && syncs {
