@@ -543,3 +543,53 @@ fn switching_off_stops_a_rewrite() {
     assert_eq!(info(&mut client, "aof_rewrite_in_progress"), "0");
     assert_eq!(info(&mut client, "aof_last_bgrewrite_status"), "ok");
 }
+
+#[test]
+fn the_log_is_switched_on_though_it_was_rewritten_while_off() {
+    let folder = Folder::new();
+    {
+        let server = folder.start(&[]);
+        let mut client = server.client();
+        ok(&mut client, "SET before 1");
+        rewrite(&mut client);
+        ok(&mut client, "CONFIG SET appendonly yes");
+        eventually("an open log", || {
+            run(&mut client, "INFO persistence").text().contains("aof_current_size:")
+                && info(&mut client, "aof_rewrite_in_progress") == "0"
+        });
+        ok(&mut client, "SET after 1");
+        // The server is killed.
+    }
+    let server = folder.start(LOG);
+    assert_eq!(run(&mut server.client(), "EXISTS before after").integer(), 2);
+}
+
+#[test]
+fn another_appendfsync_leaves_nobody_waiting() {
+    let folder = Folder::new();
+    let server = folder.start(&[LOG, &["--appendfsync", "always"]].concat());
+    let (mut client, mut other) = (server.client(), server.client());
+    for round in 0..200 {
+        let policy = ["everysec", "always", "no"][round % 3];
+        client.send(b"INCR counter\r\n").unwrap();
+        ok(&mut other, &format!("CONFIG SET appendfsync {policy}"));
+        assert_eq!(client.read().unwrap().integer(), round as i64 + 1);
+    }
+}
+
+#[test]
+fn what_a_snapshot_was_to_save_is_freed_when_flushall_stops_it() {
+    let folder = Folder::new();
+    let server = folder.start(&["--save", "", "--rdb-key-save-delay", "100"]);
+    let mut client = server.client();
+    let used = |client: &mut Client| {
+        let page = run(client, "INFO memory").text();
+        let line = page.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+        line.parse::<u64>().unwrap()
+    };
+    let before = used(&mut client);
+    ok(&mut client, "DEBUG POPULATE 100000 key 100");
+    ok(&mut client, "BGSAVE");
+    ok(&mut client, "FLUSHALL");
+    eventually("freed memory", || used(&mut client) < before + (2 << 20));
+}
