@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use support::{Bench, texts};
 use tartan::base::hash::hash;
-use tartan::store::{Entry, Locks, Mode, NewValue, Store, Table, Wanted};
+use tartan::store::{Entry, Locks, Mode, NewValue, Patience, Store, Table, Wanted};
 use tartan::value::ValueRef;
 
 /// As many requests as a pipeline has that are prefetched together.
@@ -106,12 +106,12 @@ fn locks(bench: &Bench) {
             for index in 0..times {
                 let mut wanted: Wanted =
                     (0..5).map(|place| ((index * 7 + place * 191) % 1024, mode)).collect();
-                drop(black_box(locks.lock_wanted(&mut wanted)));
+                drop(black_box(locks.lock_wanted(&mut wanted, Patience::Endless)));
             }
         });
         let all = bench.size(100);
         bench.time(&format!("lock all of 1024, {mode:?}"), all, || {
-            (0..all).for_each(|_| drop(black_box(locks.lock_all(mode))));
+            (0..all).for_each(|_| drop(black_box(locks.hold_all(mode))));
         });
     }
 }

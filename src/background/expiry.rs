@@ -78,7 +78,8 @@ fn slice(worker: &Worker, start: usize, deadline_us: u64) -> Option<usize> {
 /// Takes some records that are due out of a stripe; true if there may be more.
 fn expire_some(worker: &Worker, index: usize, now_ms: i64) -> bool {
     let store = &worker.node.store;
-    let mut guard = store.locks().lock(index, Mode::Write);
+    // What a script holds is due later, too.
+    let Ok(mut guard) = store.locks().lock_soon(index, Mode::Write) else { return false };
     let Some(stripe) = guard.stripe_mut().filter(|_| is_allowed(&worker.node)) else { return false };
     let mut removed = Vec::new();
     let more = expire_records(worker, stripe, now_ms, &mut removed);

@@ -7,6 +7,29 @@ pub use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGua
 #[cfg(tartan_loom)]
 pub use self::model::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+/// A condition variable, with loom's signature.
+#[derive(Default)]
+pub struct Condvar(#[cfg(not(tartan_loom))] parking_lot::Condvar, #[cfg(tartan_loom)] loom::sync::Condvar);
+
+impl Condvar {
+    /// Gives the lock back until somebody notifies.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        #[cfg(tartan_loom)]
+        return self.0.wait(guard).unwrap_or_else(|poison| poison.into_inner());
+        #[cfg(not(tartan_loom))]
+        {
+            let mut guard = guard;
+            self.0.wait(&mut guard);
+            guard
+        }
+    }
+
+    /// Wakes one who waits.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+}
+
 /// Atomics, likewise.
 pub mod atomic {
     #[cfg(tartan_loom)]
@@ -18,6 +41,8 @@ pub mod atomic {
 /// loom's locks with parking_lot's signatures. Nothing in a model panics on purpose, so poison is not looked at.
 #[cfg(tartan_loom)]
 mod model {
+    use std::time::Duration;
+
     pub use loom::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
     /// A mutual exclusion lock.
@@ -55,6 +80,22 @@ mod model {
         /// Waits for the exclusive lock.
         pub fn write(&self) -> RwLockWriteGuard<'_, T> {
             self.0.write().unwrap_or_else(|poison| poison.into_inner())
+        }
+        /// Waits for a shared lock, for a moment.
+        pub fn try_read_for(&self, _timeout: Duration) -> Option<RwLockReadGuard<'_, T>> {
+            let guard = self.try_read();
+            if guard.is_none() {
+                loom::thread::yield_now();
+            }
+            guard
+        }
+        /// Waits for the exclusive lock, for a moment.
+        pub fn try_write_for(&self, _timeout: Duration) -> Option<RwLockWriteGuard<'_, T>> {
+            let guard = self.try_write();
+            if guard.is_none() {
+                loom::thread::yield_now();
+            }
+            guard
         }
         /// A shared lock if nobody writes.
         pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {

@@ -178,6 +178,7 @@ fn quit<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
 
 /// RESET
 fn reset<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    transaction::unwatch_all(ctx.session, ctx.worker);
     forget(ctx.session, ctx.node);
     set_protocol(ctx, Protocol::Resp2);
     ctx.reply.simple("RESET");
@@ -187,7 +188,6 @@ fn reset<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
 /// Puts a session back to where a new one begins. The library's name stays: it describes the program, not its state.
 fn forget(session: &mut Session, node: &Node) {
     session.queue = None;
-    transaction::unwatch_all(session, node);
     pubsub::unsubscribe_all(session, node);
     session.db = 0;
     session.authenticated = node.config.text(Id::RequirePass).is_empty();

@@ -145,6 +145,10 @@ settings! {
     /// Entries kept in the slow log.
     SlowlogMaxLen = number("slowlog-max-len", 0, LONG_MAX, 128).live();
 
+    // Scripts.
+    /// Milliseconds after which whoever waits for a script gets an error; 0: at once.
+    BusyReplyThreshold = number("busy-reply-threshold", 0, LONG_MAX, 5000).alias("lua-time-limit").live();
+
     // Encodings.
     /// Fields up to which a hash stays a listpack.
     HashMaxListpackEntries =

@@ -11,10 +11,10 @@
 //!    the same swap; whoever comes second does nothing. So an element is never taken for a client that has gone.
 //! 4. Whoever turned the state, and nobody else, delivers the reply, once. Two workers may try the same call one after the other
 //!    (two of its keys have become ready); that it is claimed says nothing about who has claimed it, so an [`Attempt`] knows.
-//! 5. Only the call's own connection takes it out of the queues, before its client's next command and when no lock is held (who
-//!    unblocks a client within EXEC holds some). A dead call that is met in a queue until then is passed over.
+//! 5. Only the call's own connection takes it out of the queues, when no lock is held (who unblocks a client within EXEC holds
+//!    some); a stripe that is held for long sees to it later. A dead call that is met in a queue until then is passed over.
 //! 6. Every write notes the key for its own worker. So an attempt that finds nothing may give up: whoever changes the key after
-//!    it, will try again.
+//!    it, will try again. An attempt that meets a stripe held for long is made again when it is free (`engine::errand`).
 //!
 //! A call's own worker learns of the outcome by its client's signal, which stays raised until it is looked at.
 
@@ -22,8 +22,10 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::context::{Call, Context};
+use super::errand::{self, Errand, Place};
 use super::error::{CommandError, text};
 use super::execute::{self, Order};
 use super::keyspace::Keyspace;
@@ -35,8 +37,11 @@ use crate::base::number;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU8, Ordering};
 use crate::resp::{Output, Protocol, Reply};
-use crate::store::{DbKey, Entry, Mode, Store, Waiter};
+use crate::store::{Busy, DbKey, Entry, Mode, Stripes, Waiter};
 use crate::value::ValueType;
+
+/// The id of the next call.
+static CALLS: AtomicU64 = AtomicU64::new(1);
 
 const WAITING: u8 = 0;
 const CLAIMED: u8 = 1;
@@ -115,6 +120,7 @@ impl<'a> BlockRequest<'a> {
 /// A call that waits.
 pub struct BlockedCall {
     handle: Arc<ClientHandle>,
+    /// Unique among all calls.
     id: u64,
     protocol: Protocol,
     db: usize,
@@ -148,7 +154,7 @@ impl BlockedCall {
         let own = || argv.iter().map(|argument| argument.to_vec()).collect();
         Self {
             handle: session.handle.clone(),
-            id: session.handle.id,
+            id: CALLS.fetch_add(1, Ordering::Relaxed),
             protocol,
             db: session.db,
             arguments: request.arguments.take().unwrap_or_else(own),
@@ -207,12 +213,9 @@ impl BlockedCall {
     }
 
     /// Takes the call out of the queues of its keys (rule 5). No stripe may be held.
-    pub fn leave(&self, store: &Store) {
+    pub fn leave(&self, worker: &Worker) {
         for key in &self.keys {
-            let mut guard = store.locks().lock(store.stripe_of(hash_of(&key.1)), Mode::Write);
-            if let Some(stripe) = guard.stripe_mut() {
-                stripe.unwait(key, self.id);
-            }
+            errand::run_one(worker, &Arc::new(Errand::Unwait(key.clone(), self.id)));
         }
     }
 
@@ -299,7 +302,10 @@ pub fn serve_all(node: &Arc<Node>) {
 /// Serves the waiters of a key, first come first served.
 fn serve_key(worker: &Worker, key: &DbKey) {
     let store = &worker.node.store;
-    let waiters = store.locks().lock(store.stripe_of(hash_of(&key.1)), Mode::Read).stripe().waiters(key);
+    let waiters = match store.locks().lock_soon(store.stripe_of(hash_of(&key.1)), Mode::Read) {
+        Ok(guard) => guard.stripe().waiters(key),
+        Err(busy) => return serve_later(worker, key, busy),
+    };
     // What the key was last seen to hold: those whom it does not suit need not be tried (rule 6).
     let mut seen = None;
     for waiter in waiters {
@@ -312,6 +318,11 @@ fn serve_key(worker: &Worker, key: &DbKey) {
             });
         }
     }
+}
+
+/// Something is held for long that serving needs.
+fn serve_later(worker: &Worker, key: &DbKey, busy: Busy) {
+    errand::send(worker, Arc::new(Errand::Serve(key.clone())), Place::Locks(busy));
 }
 
 /// Tries to serve a call. If the key does not suit it, returns what it holds.
@@ -327,6 +338,10 @@ fn serve(worker: &Worker, call: &BlockedCall, key: &DbKey) -> Option<Option<Valu
     let ran = execute::run_for_waiter(worker, &mut session, &mut reply, &order, &attempt, |keys| {
         held.set(keys.peek(&key.1).map(Entry::value_type));
         call.suits(held.get())
+    });
+    let ran = ran.unwrap_or_else(|busy| {
+        serve_later(worker, key, busy);
+        None
     });
     let Some(ran) = ran else { return Some(held.get()) };
     if let Some(error) = ran.error
@@ -439,7 +454,7 @@ mod loom_tests {
     use loom::thread;
 
     use super::*;
-    use crate::store::{Held, Locks, NewValue, Stripe, Wanted};
+    use crate::store::{Held, Locks, NewValue, Patience, Stripe, Wanted};
 
     /// The keys that one client waits for, each in the stripe of its index; an entry stands for an element.
     const KEYS: [&[u8]; 2] = [b"one", b"other"];
@@ -461,7 +476,7 @@ mod loom_tests {
 
         fn lock(&self) -> Held<'_> {
             let mut wanted: Wanted = (0..self.locks.len()).map(|index| (index, Mode::Write)).collect();
-            self.locks.lock_wanted(&mut wanted)
+            self.locks.lock_wanted(&mut wanted, Patience::Endless).expect("patient")
         }
 
         fn on_stripe<R>(&self, index: usize, visit: impl FnOnce(&mut Stripe) -> R) -> R {

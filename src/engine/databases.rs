@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::context::Context;
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
-use crate::store::{Db, Held, Stripe};
+use crate::store::{Db, Held, Stripe, Stripes};
 
 impl Context<'_, '_> {
     /// Empties a database, or all, and returns the number of keys that were in it. Every stripe must be held for writing.

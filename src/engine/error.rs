@@ -77,6 +77,9 @@ pub mod text {
     pub const NO_AUTH: &str = "NOAUTH Authentication required.";
     /// Memory is at its limit and nothing can be evicted.
     pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// A script holds what is needed, and has done so for long.
+    pub const BUSY: &str =
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     /// The data is being loaded.
     pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
     /// A write while the last snapshot has failed.

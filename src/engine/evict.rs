@@ -139,7 +139,7 @@ fn evict_one(worker: &Worker, policy: Policy) -> bool {
 fn remove(worker: &Worker, policy: Policy, candidate: &Candidate) -> bool {
     let store = &worker.node.store;
     let hash = hash_of(&candidate.key);
-    let mut guard = store.locks().lock(store.stripe_of(hash), Mode::Write);
+    let Ok(mut guard) = store.locks().lock_soon(store.stripe_of(hash), Mode::Write) else { return false };
     let Some(stripe) = guard.stripe_mut() else { return false };
     let entry = stripe.db(candidate.db).and_then(|part| part.find(hash, &candidate.key));
     if entry.is_none_or(|entry| policy.volatile && entry.expiry().is_none()) {
@@ -193,7 +193,8 @@ fn choose(worker: &Worker, policy: Policy) -> Option<Candidate> {
 /// Looks at one random bucket, or one random record of the expiry index. Returns how many candidates it had.
 fn sample(worker: &Worker, policy: Policy, pool: &mut Vec<Candidate>) -> usize {
     let store = &worker.node.store;
-    let guard = store.locks().lock(fastrand::usize(..store.stripes()), Mode::Read);
+    // Where a script is at work somebody else's turn comes first.
+    let Ok(guard) = store.locks().lock_soon(fastrand::usize(..store.stripes()), Mode::Read) else { return 0 };
     let stripe = guard.stripe();
     let random = stripe.dbs().nth(fastrand::usize(..stripe.dbs().count()));
     random.map_or(0, |(db, part)| sample_part(&worker.node.config, policy, db, part, pool))
@@ -218,7 +219,8 @@ fn sweep(worker: &Worker, policy: Policy, pool: &mut Vec<Candidate>, wanted: usi
     let start = fastrand::usize(..store.stripes());
     let mut found = 0;
     for offset in 0..store.stripes() {
-        let guard = store.locks().lock((start + offset) % store.stripes(), Mode::Read);
+        let index = (start + offset) % store.stripes();
+        let Ok(guard) = store.locks().lock_soon(index, Mode::Read) else { continue };
         found += sweep_stripe(&worker.node.config, policy, guard.stripe(), pool, wanted - found);
         if found >= wanted {
             break;

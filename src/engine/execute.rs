@@ -6,6 +6,7 @@ use super::args::Args;
 use super::blocking::{self, Attempt, BlockRequest, BlockedCall};
 use super::context::{Call, Context, Handling};
 use super::effects::Effects;
+use super::errand::{self, Place};
 use super::error::{CommandError, echoed, text};
 use super::keys::{self, Keys};
 use super::keyspace::Keyspace;
@@ -21,7 +22,7 @@ use crate::base::hash::hash as hash_of;
 use crate::base::{clock, log};
 use crate::config::Id;
 use crate::resp::{Protocol, Reply};
-use crate::store::{Held, Wanted};
+use crate::store::{Busy, Held, Patience, Wanted};
 
 /// The longest key and element.
 const LENGTH_MAX: usize = u32::MAX as usize;
@@ -74,7 +75,7 @@ pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: 
         Ok(found) => found,
         Err(_) if speaks_http(argv[0]) => return turn_away(session),
         Err(error) if argv[0].eq_ignore_ascii_case(b"exec") => {
-            let error = super::transaction::discard_for(session, node, &error);
+            let error = super::transaction::discard_for(session, worker, &error);
             return refuse(worker, session, reply, None, &error);
         }
         Err(error) => return refuse(worker, session, reply, None, &error),
@@ -296,9 +297,14 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     let started = clock::monotonic_ns();
     let node = &*worker.node;
     let mark = reply.mark();
-    let held = match lock(node, order) {
+    let patience = if session.replays { Patience::Endless } else { Patience::Worker };
+    let held = match lock(node, order, patience) {
         Ok(held) => held,
-        Err(error) => return refuse(worker, session, reply, Some(order.command), &error),
+        Err(Unlocked::Refused(error)) => return refuse(worker, session, reply, Some(order.command), &error),
+        Err(Unlocked::Busy(busy)) => {
+            session.parking = Some(Place::Locks(busy));
+            return;
+        }
     };
     // Looked at under the locks: who has seen it closing, and then had every stripe, knows that nothing is changed any more.
     if !matches!(held, Held::Nothing)
@@ -310,12 +316,18 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     }
     session.wrote |= order.command.facts.flags.contains(flag::WRITE);
     session.published = 0;
-    let mut keys = Keyspace::new(node, held, session);
+    let mut keys = Keyspace::new(node, held, session, worker.patience());
     if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
         keys.know(order.argv[*place], hash);
     }
     let mut ran = run(worker, session, reply, order, keys, Call::Direct, Sink::Journal);
     settle::after(worker, &mut ran.effects);
+    if node.store.locks().has_errands() && !is_keyed(node, order) {
+        errand::run(worker);
+    }
+    if session.parking.is_some() {
+        return reply.rewind(mark);
+    }
     if reply.is_too_long() {
         ran.error = Some(overflow(session));
     }
@@ -335,7 +347,15 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     }
 }
 
+/// Whether the command does no more than lock its keys, so that it leaves nobody errands to run.
+fn is_keyed(node: &Node, order: &Order<'_>) -> bool {
+    matches!(node.plan(order.command), Plan::One(..) | Plan::Range(..))
+}
+
 /// Runs a command for a client that waits, if the key that has become ready holds what it wants: None if not.
+///
+/// # Errors
+/// What is in the way.
 pub(super) fn run_for_waiter<'a>(
     worker: &'a Worker,
     session: &mut Session,
@@ -343,19 +363,23 @@ pub(super) fn run_for_waiter<'a>(
     order: &Order<'a>,
     attempt: &Attempt<'_>,
     is_ready: impl Fn(&Keyspace<'_>) -> bool,
-) -> Option<Ran<'a>> {
+) -> Result<Option<Ran<'a>>, Busy> {
     let node = &*worker.node;
-    let held = lock(node, order).ok()?;
+    let held = match lock(node, order, Patience::Worker) {
+        Ok(held) => held,
+        Err(Unlocked::Busy(busy)) => return Err(busy),
+        Err(Unlocked::Refused(_)) => return Ok(None),
+    };
     if node.is_closing() || node.is_loading() {
-        return None;
+        return Ok(None);
     }
-    let keys = Keyspace::new(node, held, session);
+    let keys = Keyspace::new(node, held, session, Patience::Worker);
     if !is_ready(&keys) {
-        return None;
+        return Ok(None);
     }
     let mut ran = run(worker, session, reply, order, keys, Call::Waiting(attempt), Sink::Journal);
     settle::after(worker, &mut ran.effects);
-    Some(ran)
+    Ok(Some(ran))
 }
 
 /// Runs one command of a transaction under the transaction's locks, which are given back.
@@ -368,7 +392,7 @@ pub(super) fn run_in_transaction<'q>(
     sink: Sink<'_>,
 ) -> (Held<'q>, Effects<'q>) {
     let started = clock::monotonic_ns();
-    let keys = Keyspace::new(node, held, ctx.session);
+    let keys = Keyspace::new(node, held, ctx.session, Patience::Worker);
     keys.freeze(now_ms);
     let mark = ctx.reply.mark();
     let closing = ctx.session.close;
@@ -430,6 +454,9 @@ fn run_keeping<'a>(
     let mut ctx = Context { keys, reply, session, node: &worker.node, worker, call, request: None };
     let result = (order.handling.run)(&mut ctx, Args(order.argv));
     let Context { mut keys, request, .. } = ctx;
+    if let Some(busy) = keys.busy() {
+        session.parking = Some(Place::Locks(busy));
+    }
     let flags = order.command.facts.flags.0;
     let sequence = settle::settle(worker, flags, order.argv, &mut keys, sink);
     session.published = session.published.max(sequence);
@@ -478,23 +505,45 @@ impl Drop for UnwindGuard<'_, '_> {
     }
 }
 
+/// Why a command has not got its locks.
+enum Unlocked {
+    /// It is wrong.
+    Refused(CommandError),
+    /// Somebody holds them for long.
+    Busy(Busy),
+}
+
+impl From<Busy> for Unlocked {
+    fn from(busy: Busy) -> Self {
+        Self::Busy(busy)
+    }
+}
+
 #[inline]
-fn lock<'a>(node: &'a Node, order: &Order<'_>) -> Result<Held<'a>, CommandError> {
+fn lock<'a>(node: &'a Node, order: &Order<'_>, patience: Patience) -> Result<Held<'a>, Unlocked> {
     let locks = node.store.locks();
     match *node.plan(order.command) {
         Plan::Nothing | Plan::Walk => Ok(Held::Nothing),
-        Plan::Everything(mode) => Ok(locks.lock_all(mode)),
+        Plan::Everything(mode) => Ok(locks.lock_all(mode, patience)?),
         Plan::One(place, mode) => {
-            let Some(key) = order.argv.get(place) else { return Err(text::SYNTAX.into()) };
+            let Some(key) = order.argv.get(place) else {
+                return Err(Unlocked::Refused(text::SYNTAX.into()));
+            };
             let hash = order.hash.unwrap_or_else(|| hash_of(key));
             let index = node.store.stripe_of(hash);
-            Ok(Held::One(index, locks.lock(index, mode)))
+            Ok(Held::One(
+                index,
+                match patience {
+                    Patience::Worker => locks.lock_soon(index, mode)?,
+                    Patience::Endless => locks.lock(index, mode),
+                },
+            ))
         }
         plan => {
             let mut wanted = Wanted::new();
             // Arguments without keys that can be found make the handler complain in its own words, before it looks at any key.
             let _ = plan.collect(order.command.facts, order.argv, &node.store, &mut wanted);
-            Ok(locks.lock_wanted(&mut wanted))
+            Ok(locks.lock_wanted(&mut wanted, patience)?)
         }
     }
 }

@@ -13,7 +13,7 @@ use super::session::Session;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
 use crate::config::{Config, Id, keyspace_events as event};
-use crate::store::{Db, Entry, Held, Mode, NewValue, Store, Stripe};
+use crate::store::{Busy, Db, Entry, Held, Mode, NewValue, Patience, Store, Stripe, Stripes};
 use crate::value::{Collection, Value};
 
 /// What no key is at the same address as, not even an empty one, while no hash is known.
@@ -41,6 +41,10 @@ pub struct Keyspace<'a> {
     tells_misses: bool,
     /// Nothing expires by itself: what is replayed says when.
     replays: bool,
+    /// How long it may wait for stripes that it visits.
+    patience: Patience,
+    /// A stripe that it could not visit.
+    busy: Cell<Option<Busy>>,
     /// How far the journal had released when the command began.
     released: u64,
     gate: Cell<u64>,
@@ -58,7 +62,7 @@ pub struct Editor<'k, 'a, T> {
 }
 
 impl<'a> Keyspace<'a> {
-    pub(super) fn new(node: &'a Node, held: Held<'a>, session: &Session) -> Self {
+    pub(super) fn new(node: &'a Node, held: Held<'a>, session: &Session, patience: Patience) -> Self {
         Self {
             store: &node.store,
             held,
@@ -68,6 +72,8 @@ impl<'a> Keyspace<'a> {
             touch: if session.no_touch { Touch::No } else { Touch::of(&node.config) },
             tells_misses: node.config.get(Id::NotifyKeyspaceEvents) & event::KEY_MISS != 0,
             replays: session.replays,
+            patience,
+            busy: Cell::new(None),
             released: node.journal.released(),
             gate: Cell::new(0),
             effects: Effects::default(),
@@ -159,15 +165,31 @@ impl<'a> Keyspace<'a> {
         if known { self.first.1 } else { hash_of(key) }
     }
 
-    /// Runs `visit` on a stripe for reading: one that is held, or else locked for this moment.
-    pub fn with_stripe<R>(&self, index: usize, visit: impl FnOnce(&Stripe) -> R) -> R {
+    /// What has kept the command from visiting a stripe: it must be run again.
+    pub(super) fn busy(&self) -> Option<Busy> {
+        self.busy.get()
+    }
+
+    /// Runs `visit` on a stripe for reading: one that is held, or else locked for this moment. Where somebody holds one for long
+    /// nothing more is visited: the reply is thrown away and the command run again.
+    pub fn with_stripe<R: Default>(&self, index: usize, visit: impl FnOnce(&Stripe) -> R) -> R {
         let visit = |stripe: &Stripe| {
             self.reveal(stripe.unreleased.of_any(self.released));
             visit(stripe)
         };
         match self.held.stripe(index) {
             Some(stripe) => visit(stripe),
-            None => visit(self.store.locks().lock(index, Mode::Read).stripe()),
+            None if self.busy.get().is_some() => R::default(),
+            None if self.patience == Patience::Endless => {
+                visit(self.store.locks().lock(index, Mode::Read).stripe())
+            }
+            None => match self.store.locks().lock_soon(index, Mode::Read) {
+                Ok(guard) => visit(guard.stripe()),
+                Err(busy) => {
+                    self.busy.set(Some(busy));
+                    R::default()
+                }
+            },
         }
     }
 

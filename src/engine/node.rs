@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::blocking::BlockedCall;
 use super::context::Handling;
+use super::lane::{self, Lane};
 use super::loading::LoadProgress;
 use super::plan::Plan;
 use super::rates::Rates;
 use super::saving::Saving;
+use super::scripting::Scripting;
 use super::session::ClientHandle;
 use super::slowlog::SlowLog;
 use super::stats::WorkerStats;
@@ -93,7 +95,11 @@ pub struct Node {
     pub slowlog: SlowLog,
     /// Connected clients by id.
     pub clients: DashMap<u64, Arc<ClientHandle>>,
-    /// Per worker, and one more for background tasks.
+    /// Scripts and functions.
+    pub scripting: Scripting,
+    /// Threads for what takes long.
+    pub lane: Lane,
+    /// Per worker, one more for background tasks, and those of the lane's threads.
     pub worker_stats: Vec<Arc<WorkerStats>>,
     /// Errors replied, by their code.
     pub errors: DashMap<String, u64>,
@@ -138,7 +144,7 @@ impl Node {
         let (rebinds, waiting_rebinds) = mpsc::channel(REQUESTS_MAX);
         let (shutdowns, waiting_shutdowns) = mpsc::channel(REQUESTS_MAX);
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
-        let journal = Arc::new(Journal::new(workers));
+        let journal = Arc::new(Journal::new(workers + lane::THREADS_MAX));
         let log = Log::new(journal.clone(), Fsync::from_setting(config.get(Id::AppendFsync)));
         Self {
             store,
@@ -153,7 +159,11 @@ impl Node {
             pubsub: PubSub::default(),
             slowlog: SlowLog::default(),
             clients: DashMap::new(),
-            worker_stats: (0..=workers).map(|_| Arc::new(WorkerStats::new(table.all().len()))).collect(),
+            scripting: Scripting::new(workers + 1 + lane::THREADS_MAX),
+            lane: Lane::default(),
+            worker_stats: (0..=workers + lane::THREADS_MAX)
+                .map(|_| Arc::new(WorkerStats::new(table.all().len())))
+                .collect(),
             errors: DashMap::new(),
             run_id: random_id(),
             started_us: clock::unix_us(),
@@ -203,7 +213,7 @@ impl Node {
 
     /// Number of worker threads.
     pub fn workers(&self) -> usize {
-        self.worker_stats.len() - 1
+        self.worker_stats.len() - 1 - lane::THREADS_MAX
     }
 
     /// A client id that nobody has had.

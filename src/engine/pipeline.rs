@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::errand;
 use super::execute;
 use super::node::Node;
 use super::plan::{Plan, keys_of_range};
@@ -32,7 +33,7 @@ pub enum Stop {
     Drained,
     /// There may be more requests in the buffer; others shall have their turn first.
     Yield,
-    /// The client waits in a blocking command; the rest stays in the buffer.
+    /// The client waits in a blocking command, or its request runs elsewhere; the rest stays in the buffer.
     Waiting,
     /// The connection is to be closed when the replies have been sent.
     Close,
@@ -49,10 +50,10 @@ pub fn run_batch(
     let mut batch = Batch::default();
     let parsed = batch.parse(worker, session, parser, buffer);
     let done = batch.run(worker, session, buffer, reply);
-    let deferred = done < batch.ends.len() && session.waiting.is_none();
+    let deferred = done < batch.ends.len() && !session.is_occupied();
     let stop = if session.close {
         Stop::Close
-    } else if session.waiting.is_some() {
+    } else if session.is_occupied() {
         Stop::Waiting
     } else if deferred {
         Stop::Yield
@@ -139,6 +140,9 @@ impl Batch {
             if start < end {
                 let hash = hashes.get(index).copied().flatten();
                 run_one(worker, session, reply, &slices[start..end], hash);
+                if let Some(place) = session.parking.take() {
+                    errand::send_away(worker, session, &slices[start..end], reply.protocol(), place);
+                }
                 if std::mem::take(&mut session.deferred) {
                     // What was sent inline can't be read again: unanswered, it may be sent again.
                     session.close |= buffer[0] != b'*';
@@ -149,7 +153,7 @@ impl Batch {
                 }
             }
             start = end;
-            if session.close || session.waiting.is_some() || reply.len() >= BATCH_REPLY_BYTES_MAX {
+            if session.close || session.is_occupied() || reply.len() >= BATCH_REPLY_BYTES_MAX {
                 return index + 1;
             }
         }
@@ -203,7 +207,14 @@ fn hint(node: &Node, argv: &[&[u8]], hints: &mut Hints) -> Option<u64> {
     }
 }
 
-fn run_one(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: &[&[u8]], hash: Option<u64>) {
+/// Runs a request as CLIENT REPLY has it.
+pub(super) fn run_one(
+    worker: &Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    argv: &[&[u8]],
+    hash: Option<u64>,
+) {
     if session.reply_mode == ReplyMode::On {
         return execute::execute(worker, session, reply, argv, hash);
     }
@@ -216,7 +227,7 @@ fn run_one(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: &[&[
     match session.reply_mode {
         ReplyMode::On => {}
         // The reply that is to be skipped is still to come.
-        ReplyMode::Skip if session.waiting.is_some() => {}
+        ReplyMode::Skip if session.waiting.is_some() || session.parking.is_some() => {}
         ReplyMode::Skip => {
             forget(session, reply, mark);
             session.reply_mode = ReplyMode::On;

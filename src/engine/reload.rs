@@ -48,7 +48,7 @@ pub struct SnapshotReload {
 /// What the client is told; why is in the log.
 pub(super) fn run(node: &Arc<Node>, source: Source, save: impl FnOnce() -> bool) -> Result<(), &'static str> {
     node.closing.store(true, Ordering::SeqCst);
-    drop(node.store.locks().lock_all(Mode::Write));
+    drop(node.store.locks().hold_all(Mode::Write));
     let prepared = match source {
         Source::Snapshot(options) if options.saves && !save() => {
             Err("ERR Error trying to save the DB, check server logs.")
@@ -76,7 +76,7 @@ pub(super) fn run(node: &Arc<Node>, source: Source, save: impl FnOnce() -> bool)
 }
 
 fn switch_journal(node: &Node, on: bool) {
-    let held = node.store.locks().lock_all(Mode::Write);
+    let held = node.store.locks().hold_all(Mode::Write);
     node.journal.switch(on);
     drop(held);
 }
@@ -119,7 +119,7 @@ fn load_log(node: &Arc<Node>) -> Result<(), &'static str> {
 fn empty(node: &Arc<Node>) {
     // Watchers are told; who waits for a stream's end sees the key again, or not, with the next write to it.
     let worker = Worker::new(node.workers(), node.clone());
-    let mut held = node.store.locks().lock_all(Mode::Write);
+    let mut held = node.store.locks().hold_all(Mode::Write);
     let (_, tables) = databases::empty(&worker, &mut held, None);
     drop(held);
     drop(tables);

@@ -22,7 +22,7 @@ use crate::config::{Id, save_points};
 use crate::persistence::aof::{AofDir, AofFiles, BaseFormat, Increment, Kept, Target};
 use crate::persistence::snapshot::{self, Access, Format, Progress, SyncingFile};
 use crate::rdb;
-use crate::store::Image;
+use crate::store::{Image, Stripes};
 
 /// How long a failed snapshot or rewrite is left alone before `save` points or growth try it again, as in Redis.
 const RETRY_MS: i64 = 5_000;
@@ -708,7 +708,7 @@ fn switch_off(node: &Node, saving: &Saving) -> Result<(), Failure> {
 
 /// Ends the journal, then writes and closes the log.
 fn turn_off(node: &Node) {
-    let held = node.store.locks().lock_all(crate::store::Mode::Write);
+    let held = node.store.locks().hold_all(crate::store::Mode::Write);
     node.journal.switch(false);
     drop(held);
     if let Err(error) = node.log.close() {

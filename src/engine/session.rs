@@ -9,6 +9,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::blocking::BlockedCall;
+use super::errand::{Away, Place};
 use super::node::Node;
 use super::transaction::{Queue, Watches};
 use crate::base::clock;
@@ -151,6 +152,10 @@ pub struct Session {
     pub command: u16,
     /// The command has not run, because the server is about to end: it is to be tried again, should that fail.
     pub deferred: bool,
+    /// The command has not run, because something is in its way: where it is to wait for that.
+    pub parking: Option<Place>,
+    /// The request that waits elsewhere, and has taken the rest of this session with it.
+    pub away: Option<Arc<Away>>,
     /// A write has run since this was last looked at.
     pub wrote: bool,
     /// The highest record of the journal that the replies not yet sent reveal: they wait for its release.
@@ -346,11 +351,18 @@ impl Session {
             protocol: Protocol::Resp2,
             command: 0,
             deferred: false,
+            parking: None,
+            away: None,
             wrote: false,
             gate: 0,
             published: 0,
             held: Vec::new(),
         }
+    }
+
+    /// Whether the next request has to wait for the outcome of one before it.
+    pub fn is_occupied(&self) -> bool {
+        self.waiting.is_some() || self.away.is_some()
     }
 
     /// What is replied next reveals this record of the journal.

@@ -11,7 +11,7 @@ use crate::base::clock;
 use crate::base::hash::hash as hash_of;
 use crate::config::{Id, keyspace_events as event};
 use crate::resp::encode_command;
-use crate::store::{Db, Entry, Held, Mode, Store, Stripe};
+use crate::store::{Db, Entry, Held, Mode, Store, Stripe, Stripes};
 use crate::value::{Collection, Hash, List, Set, ValueRef, ZSet};
 use smallvec::SmallVec;
 
@@ -135,7 +135,8 @@ pub(super) fn after(worker: &Worker, effects: &mut Effects<'_>) {
 pub fn expire_key(worker: &Worker, db: usize, key: &[u8]) -> bool {
     let hash = hash_of(key);
     let store = &worker.node.store;
-    let mut guard = store.locks().lock(store.stripe_of(hash), Mode::Write);
+    // Whoever holds it for long will find the key expired by itself.
+    let Ok(mut guard) = store.locks().lock_soon(store.stripe_of(hash), Mode::Write) else { return false };
     let Some(stripe) = guard.stripe_mut() else { return false };
     let due = stripe.db(db).and_then(|part| part.find(hash, key)).and_then(Entry::expiry);
     if due.is_none_or(|at| at > clock::unix_ms()) {

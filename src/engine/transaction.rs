@@ -4,12 +4,13 @@
 //! runs the commands one after the other at one moment of time (design 2.7).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
 use super::args::Args;
 use super::context::{Call, Context};
+use super::errand::{self, Errand, Place};
 use super::error::{CommandError, CommandResult, text};
 use super::execute::{self, Order};
 use super::node::Node;
@@ -17,9 +18,10 @@ use super::plan::Plan;
 use super::session::Session;
 use super::settle::{Sink, Touched, TransactionRecord, in_transaction};
 use super::spec::flag;
+use super::worker::Worker;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
-use crate::store::{DbKey, Entry, Held, Mode, Wanted, Watcher};
+use crate::store::{Busy, DbKey, Entry, Held, Mode, Patience, Stripes, Wanted, Watcher};
 
 /// The commands queued since MULTI.
 #[derive(Default)]
@@ -38,7 +40,11 @@ pub struct Watches {
     flag: Arc<WatchFlag>,
 }
 
+/// The id of the next flag.
+static FLAGS: AtomicU64 = AtomicU64::new(1);
+
 struct WatchFlag {
+    /// Unique among all flags.
     id: u64,
     touched: AtomicBool,
 }
@@ -80,15 +86,15 @@ pub fn discard<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult 
     if ctx.session.queue.take().is_none() {
         return Err("ERR DISCARD without MULTI".into());
     }
-    unwatch_all(ctx.session, ctx.node);
+    unwatch_all(ctx.session, ctx.worker);
     ctx.reply.ok();
     Ok(())
 }
 
 /// Ends the transaction because its EXEC was refused, and says so.
-pub(super) fn discard_for(session: &mut Session, node: &Node, error: &CommandError) -> CommandError {
+pub(super) fn discard_for(session: &mut Session, worker: &Worker, error: &CommandError) -> CommandError {
     session.queue = None;
-    unwatch_all(session, node);
+    unwatch_all(session, worker);
     CommandError::of(&[&"EXECABORT Transaction discarded because of: ", &error.without("ERR ")])
 }
 
@@ -97,9 +103,9 @@ pub fn watch<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     if ctx.session.queue.is_some() {
         return Err("ERR WATCH inside MULTI is not allowed".into());
     }
-    let id = ctx.session.handle.id;
     let db = ctx.session.db;
     let fresh = || {
+        let id = FLAGS.fetch_add(1, Ordering::Relaxed);
         Box::new(Watches {
             keys: Vec::new(),
             flag: Arc::new(WatchFlag { id, touched: AtomicBool::new(false) }),
@@ -125,20 +131,17 @@ pub fn watch<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 pub fn unwatch<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     // Within EXEC the locks are held, and EXEC has let go of all watches anyway.
     if matches!(ctx.call, Call::Direct) {
-        unwatch_all(ctx.session, ctx.node);
+        unwatch_all(ctx.session, ctx.worker);
     }
     ctx.reply.ok();
     Ok(())
 }
 
 /// Lets go of all watches. No stripe may be held.
-pub fn unwatch_all(session: &mut Session, node: &Node) {
+pub fn unwatch_all(session: &mut Session, worker: &Worker) {
     let Some(watches) = session.watches.take() else { return };
-    for key in &watches.keys {
-        let mut guard = node.store.locks().lock(node.store.stripe_of(hash_of(&key.1)), Mode::Write);
-        if let Some(stripe) = guard.stripe_mut() {
-            stripe.unwatch(key, watches.flag.id);
-        }
+    for key in watches.keys {
+        errand::run_one(worker, &Arc::new(Errand::Unwatch(key, watches.flag.id)));
     }
 }
 
@@ -146,11 +149,11 @@ pub fn unwatch_all(session: &mut Session, node: &Node) {
 pub fn exec<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     let Some(queue) = ctx.session.queue.take() else { return Err("ERR EXEC without MULTI".into()) };
     let result = if queue.aborted { Err(text::EXEC_ABORT.into()) } else { run(ctx, &queue) };
-    if ctx.session.deferred {
+    if ctx.session.deferred || ctx.session.parking.is_some() {
         ctx.session.queue = Some(queue);
         return Ok(());
     }
-    unwatch_all(ctx.session, ctx.node);
+    unwatch_all(ctx.session, ctx.worker);
     result
 }
 
@@ -172,7 +175,13 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
     {
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}")));
     }
-    let held = lock(node, &orders, ctx.session)?;
+    let held = match lock(node, &orders, ctx.session) {
+        Ok(held) => held,
+        Err(busy) => {
+            ctx.session.parking = Some(Place::Locks(busy));
+            return Ok(());
+        }
+    };
     if node.is_closing() && !ctx.session.replays {
         ctx.session.deferred = true;
         return Ok(());
@@ -194,7 +203,8 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
 }
 
 /// Locks the stripes of all commands and watched keys, or everything if a command wants that.
-fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<Held<'q>, CommandError> {
+fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<Held<'q>, Busy> {
+    let patience = if session.replays { Patience::Endless } else { Patience::Worker };
     let mut wanted = Wanted::new();
     let mut everything = None;
     for order in orders {
@@ -210,13 +220,13 @@ fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<H
     for watched in session.watches.iter().flat_map(|watches| &watches.keys) {
         wanted.push((node.store.stripe_of(hash_of(&watched.1)), Mode::Read));
     }
-    Ok(match everything {
+    match everything {
         Some(mode) => {
             let strongest = wanted.iter().map(|(_, mode)| *mode).max().map_or(mode, |other| other.max(mode));
-            node.store.locks().lock_all(strongest)
+            node.store.locks().lock_all(strongest, patience)
         }
-        None => node.store.locks().lock_wanted(&mut wanted),
-    })
+        None => node.store.locks().lock_wanted(&mut wanted, patience),
+    }
 }
 
 /// Whether a watched key has changed, or has expired since.

@@ -1,16 +1,17 @@
 //! What belongs to one worker thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::errand::Errand;
 use super::node::Node;
 use super::release::Waiting;
 use super::stats::WorkerStats;
 use crate::config::Id;
 use crate::config::keyspace_events::{KEYEVENT, KEYSPACE};
 use crate::pubsub::Space;
-use crate::store::DbKey;
+use crate::store::{DbKey, Patience};
 
 /// One worker's own state. It is not shared between threads.
 pub struct Worker {
@@ -26,6 +27,12 @@ pub struct Worker {
     pub waiting: Waiting,
     /// Messages that a command has to tell: they go out, under its locks, when its record has its number.
     told: RefCell<Vec<Message>>,
+    /// Errands that nothing is in the way of.
+    pub(super) errands: RefCell<VecDeque<Arc<Errand>>>,
+    /// Whether errands are being run.
+    pub(super) runs_errands: Cell<bool>,
+    /// Whether it is a thread of the lane, which may take its time.
+    pub(super) is_lane: bool,
 }
 
 struct Message {
@@ -45,7 +52,20 @@ impl Worker {
             ready: RefCell::default(),
             waiting: Waiting::default(),
             told: RefCell::default(),
+            errands: RefCell::default(),
+            runs_errands: Cell::new(false),
+            is_lane: false,
         }
+    }
+
+    /// The state of a thread of the lane.
+    pub(super) fn of_lane(id: usize, node: Arc<Node>) -> Self {
+        Self { is_lane: true, ..Self::new(id, node) }
+    }
+
+    /// How long it may wait for a stripe that somebody holds for long.
+    pub(super) fn patience(&self) -> Patience {
+        if self.is_lane { Patience::Endless } else { Patience::Worker }
     }
 
     /// Tells a key-space event to those who have asked for its class.

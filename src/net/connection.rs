@@ -18,8 +18,10 @@ use super::stream::Stream;
 use crate::base::{clock, log};
 use crate::config::{ClientClass, Id, OutputLimit};
 use crate::engine::blocking::{BlockedCall, Outcome};
+use crate::engine::errand::{Away, Request};
 use crate::engine::pipeline::{self, Stop};
 use crate::engine::session::{ClientHandle, ReplyMode, Session};
+use crate::engine::text;
 use crate::engine::transaction;
 use crate::engine::worker::Worker;
 use crate::pubsub::Space;
@@ -105,7 +107,7 @@ impl Connection {
                 Event::Failed => false,
             };
             if !open {
-                return;
+                return self.await_return().await;
             }
             // Messages may come faster than they leave: the peer's requests and the other connections have their turn between.
             self.reads_first = signaled;
@@ -116,7 +118,7 @@ impl Connection {
     }
 
     async fn event(&mut self) -> Event {
-        match self.session.waiting.as_ref().and_then(|call| call.deadline_ms()) {
+        match self.deadline_ms() {
             None => poll_fn(|context| self.poll_event(context)).await,
             Some(at) => {
                 let left = Duration::from_millis((at - clock::unix_ms()).max(0) as u64);
@@ -124,6 +126,15 @@ impl Connection {
                 tokio::time::timeout(left, next).await.unwrap_or(Event::Deadline)
             }
         }
+    }
+
+    /// When the client's wait ends by itself.
+    fn deadline_ms(&self) -> Option<i64> {
+        if let Some(away) = &self.session.away {
+            let patience_ms = self.worker.node.config.get(Id::BusyReplyThreshold);
+            return away.is_waiting().then(|| away.since_ms() + patience_ms.max(1));
+        }
+        self.session.waiting.as_ref()?.deadline_ms()
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
@@ -144,7 +155,7 @@ impl Connection {
         {
             return Poll::Ready(if result.is_ok() { Event::Writable } else { Event::Failed });
         }
-        if self.session.waiting.is_some() && self.buffer.len() >= AHEAD_BYTES_MAX {
+        if self.session.is_occupied() && self.buffer.len() >= AHEAD_BYTES_MAX {
             return Poll::Pending;
         }
         self.poll_read(context)
@@ -191,7 +202,7 @@ impl Connection {
     /// Runs what has been read and sends the replies, in turns with others.
     async fn turn(&mut self) -> bool {
         loop {
-            if self.session.waiting.is_some() {
+            if self.session.is_occupied() {
                 self.settle_buffers();
                 return true;
             }
@@ -239,13 +250,19 @@ impl Connection {
             }
         }
         self.worker.stats.turns.add(1);
-        if let (Stop::Waiting, Some(call)) = (stop, &self.session.waiting) {
-            self.session.handle.set_blocked(Some(call.clone()));
-            self.worker.node.blocked_clients.fetch_add(1, Ordering::Relaxed);
+        if stop == Stop::Waiting {
+            self.note_waiting();
         }
         // Before the replies leave: who has read them may look at CLIENT LIST.
         self.publish_view();
         stop
+    }
+
+    fn note_waiting(&self) {
+        if let Some(call) = &self.session.waiting {
+            self.session.handle.set_blocked(Some(call.clone()));
+            self.worker.node.blocked_clients.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Gives the worker's buffers back, and keeps what is left over in memory of its size.
@@ -267,6 +284,11 @@ impl Connection {
 
     /// What has come from elsewhere: the end of waiting, messages, or the order to close.
     async fn signaled(&mut self) -> bool {
+        if let Some(away) = &self.session.away {
+            // What else the signal is for is looked at when the request is back.
+            let Some(request) = away.take_back() else { return true };
+            return self.come_back(request).await;
+        }
         if self.session.handle.is_killed() {
             self.session.take_mail(&mut self.reply);
             self.hold().await;
@@ -287,7 +309,63 @@ impl Connection {
         self.flush() && self.within_output_limit()
     }
 
+    /// Goes on with the session that a request has brought back, and with its reply.
+    async fn come_back(&mut self, mut request: Box<Request>) -> bool {
+        let start = self.reply.mark();
+        self.reply.append(request.reply.output());
+        let stayed = std::mem::replace(&mut self.session, request.session);
+        self.session.reveal(stayed.gate);
+        let sequence = self.session.held.drain(..).map(|held| held.sequence).max();
+        self.session.held = stayed.held;
+        if let Some(sequence) = sequence {
+            self.session.published = sequence;
+            self.session.hold(start, self.reply.mark());
+        }
+        self.reply.set_protocol(self.session.protocol);
+        self.session.handle.signal.raise();
+        self.note_waiting();
+        if !self.session.close {
+            return self.turn().await;
+        }
+        self.hold().await;
+        if self.flush() {
+            self.linger().await;
+        }
+        false
+    }
+
+    /// Nothing can be ended while a request of the client is run by others.
+    async fn await_return(&mut self) {
+        let Some(away) = self.session.away.clone() else { return };
+        let handle = self.session.handle.clone();
+        let request = poll_fn(|context| {
+            handle.signal.poll(context.waker());
+            away.recall().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await;
+        self.session = request.session;
+        self.note_waiting();
+    }
+
+    /// The client has waited too long for a script that holds what it needs.
+    fn refuse_busy(&mut self, away: &Away) -> Option<Box<Request>> {
+        if !self.worker.node.scripting.is_slow(self.worker.node.config.get(Id::BusyReplyThreshold)) {
+            away.wait_on();
+            return None;
+        }
+        let mut request = away.recall()?;
+        request.session.queue = None;
+        request.reply.error(text::BUSY);
+        Some(request)
+    }
+
     async fn timed_out(&mut self) -> bool {
+        if let Some(away) = self.session.away.clone() {
+            return match self.refuse_busy(&away) {
+                Some(request) => self.come_back(request).await,
+                None => true,
+            };
+        }
         let Some(call) = self.session.waiting.clone() else { return true };
         // Milliseconds are whole and sleeps are not: never answer before the time.
         if call.deadline_ms().is_some_and(|at| at > clock::unix_ms()) {
@@ -358,7 +436,7 @@ impl Connection {
     fn end_waiting(&mut self, write: impl FnOnce(&mut Reply)) {
         let Some(call) = self.session.waiting.take() else { return };
         let node = &self.worker.node;
-        call.leave(&node.store);
+        call.leave(&self.worker);
         self.session.handle.set_blocked(None);
         node.blocked_clients.fetch_sub(1, Ordering::Relaxed);
         match self.session.reply_mode {
@@ -509,7 +587,7 @@ impl Drop for Connection {
             self.end_waiting(|_| {});
         }
         let node = &self.worker.node;
-        transaction::unwatch_all(&mut self.session, node);
+        transaction::unwatch_all(&mut self.session, &self.worker);
         let subscriptions = std::mem::take(&mut self.session.subscriptions);
         subscriptions.channels.iter().for_each(|channel| node.pubsub.unsubscribe(Space::Global, channel, id));
         subscriptions

@@ -36,7 +36,7 @@ fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
     node.saving.stop();
     node.closing.store(true, Ordering::SeqCst);
     // Whoever has begun ends; whoever begins sees that the server closes.
-    drop(node.store.locks().lock_all(Mode::Write));
+    drop(node.store.locks().hold_all(Mode::Write));
     let logged = write_log(node) || forces;
     let ready = logged && (save(node, saves) || forces);
     if !ready {

@@ -20,6 +20,7 @@ use crate::background;
 use crate::base::{alloc, clock, log};
 use crate::commands;
 use crate::config::{Config, Id};
+use crate::engine::lane::Lane;
 use crate::engine::node::{Rebind, SHUTDOWN_FAILED};
 use crate::engine::table::CommandTable;
 use crate::engine::{Node, saving};
@@ -71,6 +72,7 @@ fn serve(config: Config) -> Result<(), String> {
 
 async fn supervise(node: &Arc<Node>, bound: Bound) -> Result<(), String> {
     let mut signals = Signals::listen().map_err(|error| format!("Can't listen for signals: {error}"))?;
+    Lane::open(node);
     let workers = Workers::start(node).map_err(|error| format!("Can't start the worker threads: {error}"))?;
     let workers = Arc::new(workers);
     let mut listening = Listening::start(node, &workers, bound);

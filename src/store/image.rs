@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::entry::EPOCH_MAX;
-use super::{Db, Entry, Held, Mode, Store};
+use super::{Db, Entry, Held, Mode, Store, Stripes};
 use crate::value::Value;
 
 /// Bytes handed over and not yet taken at which writers are slowed down.
@@ -204,7 +204,7 @@ impl Store {
             pressed: self.pressed.clone(),
             over: AtomicBool::new(false),
         });
-        let mut held = self.locks().lock_all(Mode::Write);
+        let mut held = self.locks().hold_all(Mode::Write);
         held.each_mut(&mut |stripe| stripe.join(&image));
         let result = at_cut(&held);
         drop(held);

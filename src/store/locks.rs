@@ -4,20 +4,38 @@
 //! 1. *One stripe*: waited for in place, nothing else being held.
 //! 2. *Several*: the first is waited for, the rest are only tried; when one is taken, all are released and the next round starts
 //!    by waiting for that one. So nobody holds a stripe while waiting for another.
-//! 3. After [`ROUNDS_MAX`] failed rounds the command takes the *token* and waits for its stripes in index order while holding:
-//!    there is one token, so there is one such waiter at most, and all whom it waits for finish without waiting (1, 2).
+//! 3. After [`ROUNDS_MAX`] failed rounds the command becomes the *owner of the token* and waits for its stripes in index order
+//!    while holding: there is one token, so there is one such waiter at most, and all whom it waits for finish without waiting
+//!    (1, 2).
 //! 4. *All stripes*: the token first, then every stripe in index order, as in 3.
+//! 5. *A script that can't name its keys* owns the token and takes each stripe when it first reaches for it.
+//!
+//! Only the owner of the token holds a stripe for longer than a moment, and marks those it holds. So waiting in place is short,
+//! but for marked stripes and for the token; a worker waits for neither (design 2.10):
+//! 6. Who meets a mark, or finds the token taken, *parks*: it leaves an errand and goes on with something else. When the owner
+//!    lets go, it (or the lane, if it has no time) runs the errands, first those that met its marks, then those that want the
+//!    token. Marks are looked at again under the token's lock before an errand is left there, and the owner takes them away
+//!    before it collects errands under the same lock: none is forgotten.
+//! 7. Threads that have nothing else to do wait for the token in place; while they do, nobody else takes it.
 //!
 //! Guards are given back in any order. They are plain parking_lot guards: not `Send`, so the compiler keeps them out of
 //! futures that move, and `await_holding_lock` out of the others.
 
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::Stripe;
-use crate::base::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::base::sync::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Rounds of trying before a command asks for the token.
 const ROUNDS_MAX: usize = 8;
+/// How long somebody waits in place for a stripe before it looks whether that is marked.
+const PATIENCE: Duration = Duration::from_micros(100);
 
 /// Whether a stripe is wanted shared or alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,12 +49,76 @@ pub enum Mode {
 /// A stripe's lock in a cache line (pair) of its own.
 #[repr(align(128))]
 #[derive(Default)]
-pub struct Cell(RwLock<Stripe>);
+pub struct Cell {
+    stripe: RwLock<Stripe>,
+    /// Held by the owner of the token.
+    marked: AtomicBool,
+}
+
+/// What somebody leaves who would have to wait: the engine knows what it is.
+pub type Parked = Arc<dyn Any + Send + Sync>;
 
 /// The locks of all stripes and the token.
 pub struct Locks {
     cells: Box<[Cell]>,
-    token: Mutex<()>,
+    token: Token,
+}
+
+/// The right to wait while holding, and what others have left with it.
+#[derive(Default)]
+struct Token {
+    state: Mutex<TokenState>,
+    freed: Condvar,
+    /// Errands that can be run.
+    runnable: AtomicUsize,
+    /// Called when errands are there to be run and nobody runs them.
+    run: Mutex<Option<Box<dyn Fn() + Send>>>,
+}
+
+#[derive(Default)]
+struct TokenState {
+    taken: bool,
+    /// Threads that wait in place.
+    sleepers: usize,
+    /// Errands that met a mark of the present owner.
+    parked: VecDeque<Parked>,
+    /// Errands that met a mark of a former owner.
+    ready: VecDeque<Parked>,
+    /// Errands that want the token.
+    wanting: VecDeque<Parked>,
+}
+
+/// Who does the waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// A thread that has nothing else to do: waits as long as it takes.
+    Endless,
+    /// A worker: parks rather than wait for a slow owner, and runs errands when it lets go itself.
+    Worker,
+}
+
+/// Why a worker is to park.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Busy {
+    /// This stripe is marked.
+    Stripe(usize),
+    /// The token is taken.
+    Token,
+}
+
+/// The token, owned.
+pub struct Ownership<'a> {
+    token: &'a Token,
+    /// Whether the owner looks for errands when it has let go.
+    runs_errands: bool,
+}
+
+/// Stripes that the owner of the token holds.
+pub struct Owned<'a> {
+    locks: &'a Locks,
+    /// By ascending index.
+    guards: Vec<(usize, Guard<'a>)>,
+    _ownership: Ownership<'a>,
 }
 
 /// A held stripe.
@@ -55,8 +137,24 @@ pub enum Held<'a> {
     One(usize, Guard<'a>),
     /// Several, by ascending index.
     Many(Vec<(usize, Guard<'a>)>),
-    /// Every one, and the token.
-    All(Vec<Guard<'a>>, MutexGuard<'a, ()>),
+    /// Several or all, and the token.
+    Owned(Owned<'a>),
+    /// Those of a script or transaction, lent to one of its commands.
+    Lent(&'a mut (dyn Stripes + 'a)),
+}
+
+/// Access to stripes that are held.
+pub trait Stripes {
+    /// A held stripe. None when this stripe is not among those held: the command's key positions are wrong then.
+    fn stripe(&self, index: usize) -> Option<&Stripe>;
+    /// As [`Stripes::stripe`], to be changed; None also when it is held for reading.
+    fn stripe_mut(&mut self, index: usize) -> Option<&mut Stripe>;
+    /// Visits every stripe that is held.
+    fn each(&self, visit: &mut dyn FnMut(&Stripe));
+    /// Visits every stripe that is held for writing.
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Stripe));
+    /// Whether every stripe is held.
+    fn is_all(&self) -> bool;
 }
 
 /// The stripes a command wants: index and mode.
@@ -85,7 +183,7 @@ impl Guard<'_> {
 impl Locks {
     /// `count` open locks over empty stripes.
     pub fn new(count: usize) -> Self {
-        Self { cells: (0..count).map(|_| Cell::default()).collect(), token: Mutex::new(()) }
+        Self { cells: (0..count).map(|_| Cell::default()).collect(), token: Token::default() }
     }
 
     /// Number of stripes.
@@ -99,72 +197,275 @@ impl Locks {
         self.cells.is_empty()
     }
 
-    /// Locks one stripe (rule 1).
-    #[inline]
+    /// Locks one stripe, however long that takes (rule 1).
     pub fn lock(&self, index: usize, mode: Mode) -> Guard<'_> {
         match mode {
-            Mode::Read => Guard::Read(self.cells[index].0.read()),
-            Mode::Write => Guard::Write(self.cells[index].0.write()),
+            Mode::Read => Guard::Read(self.cells[index].stripe.read()),
+            Mode::Write => Guard::Write(self.cells[index].stripe.write()),
+        }
+    }
+
+    /// Locks one stripe unless it is marked.
+    ///
+    /// # Errors
+    /// That it is (rule 6).
+    #[inline]
+    pub fn lock_soon(&self, index: usize, mode: Mode) -> Result<Guard<'_>, Busy> {
+        let cell = &self.cells[index];
+        loop {
+            let guard = match mode {
+                Mode::Read => cell.stripe.try_read_for(PATIENCE).map(Guard::Read),
+                Mode::Write => cell.stripe.try_write_for(PATIENCE).map(Guard::Write),
+            };
+            match guard {
+                Some(guard) => return Ok(guard),
+                None if cell.marked.load(Ordering::Relaxed) => return Err(Busy::Stripe(index)),
+                None => {}
+            }
+        }
+    }
+
+    fn lock_with(&self, index: usize, mode: Mode, patience: Patience) -> Result<Guard<'_>, Busy> {
+        match patience {
+            Patience::Endless => Ok(self.lock(index, mode)),
+            Patience::Worker => self.lock_soon(index, mode),
         }
     }
 
     /// A shared lock if nobody writes; for hints only.
     #[inline]
     pub fn try_read(&self, index: usize) -> Option<RwLockReadGuard<'_, Stripe>> {
-        self.cells[index].0.try_read()
+        self.cells[index].stripe.try_read()
     }
 
     /// Locks all that is wanted, in any order and with repetitions (rules 1 to 3).
-    pub fn lock_wanted(&self, wanted: &mut Wanted) -> Held<'_> {
+    ///
+    /// # Errors
+    /// What a worker would have to wait for.
+    pub fn lock_wanted(&self, wanted: &mut Wanted, patience: Patience) -> Result<Held<'_>, Busy> {
         merge(wanted);
-        match wanted.as_slice() {
+        Ok(match wanted.as_slice() {
             [] => Held::Nothing,
-            &[(index, mode)] => Held::One(index, self.lock(index, mode)),
-            several => Held::Many(self.lock_several(several)),
-        }
+            &[(index, mode)] => Held::One(index, self.lock_with(index, mode, patience)?),
+            several => self.lock_several(several, patience)?,
+        })
     }
 
     /// Locks every stripe (rule 4).
-    pub fn lock_all(&self, mode: Mode) -> Held<'_> {
-        let token = self.token.lock();
-        Held::All((0..self.len()).map(|index| self.lock(index, mode)).collect(), token)
+    ///
+    /// # Errors
+    /// A worker finds the token taken.
+    pub fn lock_all(&self, mode: Mode, patience: Patience) -> Result<Held<'_>, Busy> {
+        let mut owned = self.own(patience)?;
+        owned.reach_all(mode);
+        Ok(Held::Owned(owned))
     }
 
-    fn lock_several(&self, wanted: &[(usize, Mode)]) -> Vec<(usize, Guard<'_>)> {
+    /// Locks every stripe, however long that takes.
+    pub fn hold_all(&self, mode: Mode) -> Held<'_> {
+        let mut owned = self.owned(self.token.take());
+        owned.reach_all(mode);
+        Held::Owned(owned)
+    }
+
+    /// Takes the token, and no stripe yet (rules 3 to 5). A worker runs errands when it has let go.
+    ///
+    /// # Errors
+    /// A worker finds it taken.
+    pub fn own(&self, patience: Patience) -> Result<Owned<'_>, Busy> {
+        Ok(self.owned(match patience {
+            Patience::Endless => self.token.take(),
+            Patience::Worker => self.token.try_take(true).ok_or(Busy::Token)?,
+        }))
+    }
+
+    fn owned<'a>(&'a self, ownership: Ownership<'a>) -> Owned<'a> {
+        Owned { locks: self, guards: Vec::new(), _ownership: ownership }
+    }
+
+    /// Leaves an errand with the owner whom somebody has to wait for; false if there is nothing to wait for any more.
+    pub fn park(&self, busy: Busy, errand: Parked) -> bool {
+        let mut state = self.token.state.lock();
+        match busy {
+            Busy::Stripe(index) if self.cells[index].marked.load(Ordering::Relaxed) => {
+                state.parked.push_back(errand);
+            }
+            Busy::Token if !state.is_free() => state.wanting.push_back(errand),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether there are errands that can be run.
+    #[inline]
+    pub fn has_errands(&self) -> bool {
+        self.token.runnable.load(Ordering::Relaxed) != 0
+    }
+
+    /// An errand that is worth another try: its mark has gone, or it wants the token and that is free.
+    pub fn next_errand(&self) -> Option<Parked> {
+        let mut state = self.token.state.lock();
+        let mut next = state.ready.pop_front();
+        if next.is_none() && state.is_free() {
+            next = state.wanting.pop_front();
+        }
+        self.token.count(&state);
+        next
+    }
+
+    /// Sets what is called when errands are there that nobody runs.
+    pub fn on_errands(&self, run: impl Fn() + Send + 'static) {
+        *self.token.run.lock() = Some(Box::new(run));
+    }
+
+    fn lock_several(&self, wanted: &[(usize, Mode)], patience: Patience) -> Result<Held<'_>, Busy> {
         let mut first = 0;
         for _ in 0..ROUNDS_MAX {
-            match self.try_several(wanted, first) {
-                Ok(guards) => return guards,
+            match self.try_several(wanted, first, patience)? {
+                Ok(guards) => return Ok(Held::Many(guards)),
                 Err(taken) => first = taken,
             }
         }
-        let _token = self.token.lock();
-        wanted.iter().map(|&(index, mode)| (index, self.lock(index, mode))).collect()
+        let mut owned = self.owned(match patience {
+            Patience::Endless => self.token.take(),
+            Patience::Worker => self.token.try_take(false).ok_or(Busy::Token)?,
+        });
+        wanted.iter().for_each(|&(index, mode)| owned.reach(index, mode));
+        Ok(Held::Owned(owned))
     }
 
-    /// One round: waits for the stripe at `first` in `wanted`, tries the others; `Err` says which one was taken.
-    fn try_several(&self, wanted: &[(usize, Mode)], first: usize) -> Result<Vec<(usize, Guard<'_>)>, usize> {
+    /// One round: waits for the stripe at `first` in `wanted`, tries the others; the inner `Err` says which one was taken.
+    fn try_several(
+        &self,
+        wanted: &[(usize, Mode)],
+        first: usize,
+        patience: Patience,
+    ) -> Result<Result<Several<'_>, usize>, Busy> {
         let (index, mode) = wanted[first];
-        let mut waited_for = Some(self.lock(index, mode));
+        let mut waited_for = Some(self.lock_with(index, mode, patience)?);
         let mut guards = Vec::with_capacity(wanted.len());
         for (place, &(index, mode)) in wanted.iter().enumerate() {
             let guard = match waited_for.take_if(|_| place == first) {
                 Some(guard) => guard,
-                None => self.try_lock(index, mode).ok_or(place)?,
+                None => match self.try_lock(index, mode) {
+                    Some(guard) => guard,
+                    None => return Ok(Err(place)),
+                },
             };
             guards.push((index, guard));
         }
-        Ok(guards)
+        Ok(Ok(guards))
     }
 
     fn try_lock(&self, index: usize, mode: Mode) -> Option<Guard<'_>> {
-        let cell = &self.cells[index].0;
+        let cell = &self.cells[index].stripe;
         match mode {
             Mode::Read => cell.try_read().map(Guard::Read),
             Mode::Write => cell.try_write().map(Guard::Write),
         }
     }
 }
+
+impl TokenState {
+    fn is_free(&self) -> bool {
+        !self.taken && self.sleepers == 0
+    }
+}
+
+impl Token {
+    fn try_take(&self, runs_errands: bool) -> Option<Ownership<'_>> {
+        let mut state = self.state.lock();
+        if !state.is_free() {
+            return None;
+        }
+        state.taken = true;
+        self.count(&state);
+        Some(Ownership { token: self, runs_errands })
+    }
+
+    /// Notes how many errands can be run.
+    fn count(&self, state: &TokenState) {
+        let wanting = if state.is_free() { state.wanting.len() } else { 0 };
+        self.runnable.store(state.ready.len() + wanting, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Ownership<'_> {
+        let mut state = self.state.lock();
+        state.sleepers += 1;
+        while state.taken {
+            state = self.freed.wait(state);
+        }
+        state.sleepers -= 1;
+        state.taken = true;
+        self.count(&state);
+        Ownership { token: self, runs_errands: false }
+    }
+}
+
+impl Drop for Ownership<'_> {
+    fn drop(&mut self) {
+        let mut state = self.token.state.lock();
+        state.taken = false;
+        let TokenState { parked, ready, .. } = &mut *state;
+        ready.append(parked);
+        self.token.count(&state);
+        let left = self.token.runnable.load(Ordering::Relaxed) > 0;
+        if state.sleepers > 0 {
+            self.token.freed.notify_one();
+        }
+        drop(state);
+        if left
+            && !self.runs_errands
+            && let Some(run) = &*self.token.run.lock()
+        {
+            run();
+        }
+    }
+}
+
+impl Owned<'_> {
+    /// Locks and marks a stripe, unless it is held already; then its mode must do. Waits in place: whoever holds it is quick.
+    pub fn reach(&mut self, index: usize, mode: Mode) {
+        if self.is_all() {
+            return;
+        }
+        if let Err(place) = self.place(index) {
+            self.guards.insert(place, (index, self.locks.lock(index, mode)));
+            self.locks.cells[index].marked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Locks and marks all stripes that are not held yet.
+    pub fn reach_all(&mut self, mode: Mode) {
+        if self.guards.is_empty() {
+            self.guards.reserve_exact(self.locks.len());
+        }
+        (0..self.locks.len()).for_each(|index| self.reach(index, mode));
+    }
+
+    /// Where the stripe is among those held, or belongs.
+    fn place(&self, index: usize) -> Result<usize, usize> {
+        match self.guards.last() {
+            Some((last, _)) if *last < index => Err(self.guards.len()),
+            _ => self.guards.binary_search_by_key(&index, |(held, _)| *held),
+        }
+    }
+
+    fn is_all(&self) -> bool {
+        self.guards.len() == self.locks.len()
+    }
+}
+
+impl Drop for Owned<'_> {
+    fn drop(&mut self) {
+        for (index, guard) in self.guards.drain(..) {
+            drop(guard);
+            self.locks.cells[index].marked.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+type Several<'a> = Vec<(usize, Guard<'a>)>;
 
 /// Sorts by index and keeps the stronger mode of each.
 fn merge(wanted: &mut Wanted) {
@@ -176,59 +477,88 @@ fn merge(wanted: &mut Wanted) {
 }
 
 impl Held<'_> {
-    /// A held stripe. None when this stripe is not among those held: the command's key positions are wrong then.
+    /// Makes sure that a stripe is held: whoever owns the token takes it now (rule 5). False if that is not possible.
+    pub fn reach(&mut self, index: usize, mode: Mode) -> bool {
+        match self {
+            Self::Owned(owned) => {
+                owned.reach(index, mode);
+                true
+            }
+            _ => self.stripe(index).is_some(),
+        }
+    }
+
+    /// As [`Held::reach`], all stripes.
+    pub fn reach_all(&mut self, mode: Mode) -> bool {
+        match self {
+            Self::Owned(owned) => {
+                owned.reach_all(mode);
+                true
+            }
+            _ => self.is_all(),
+        }
+    }
+}
+
+impl Stripes for Held<'_> {
     #[inline]
-    pub fn stripe(&self, index: usize) -> Option<&Stripe> {
+    fn stripe(&self, index: usize) -> Option<&Stripe> {
         match self {
             Self::One(held, guard) if *held == index => Some(guard.stripe()),
             Self::Many(guards) => {
                 let place = guards.binary_search_by_key(&index, |(held, _)| *held).ok()?;
                 Some(guards[place].1.stripe())
             }
-            Self::All(guards, _) => guards.get(index).map(Guard::stripe),
+            Self::Owned(owned) => Some(owned.guards[owned.place(index).ok()?].1.stripe()),
+            Self::Lent(stripes) => stripes.stripe(index),
             _ => None,
         }
     }
 
-    /// As [`Held::stripe`], to be changed; None also when it is held for reading.
     #[inline]
-    pub fn stripe_mut(&mut self, index: usize) -> Option<&mut Stripe> {
+    fn stripe_mut(&mut self, index: usize) -> Option<&mut Stripe> {
         match self {
             Self::One(held, guard) if *held == index => guard.stripe_mut(),
             Self::Many(guards) => {
                 let place = guards.binary_search_by_key(&index, |(held, _)| *held).ok()?;
                 guards[place].1.stripe_mut()
             }
-            Self::All(guards, _) => guards.get_mut(index)?.stripe_mut(),
+            Self::Owned(owned) => {
+                let place = owned.place(index).ok()?;
+                owned.guards[place].1.stripe_mut()
+            }
+            Self::Lent(stripes) => stripes.stripe_mut(index),
             _ => None,
         }
     }
 
-    /// Visits every stripe that is held.
-    pub fn each(&self, visit: &mut dyn FnMut(&Stripe)) {
+    fn each(&self, visit: &mut dyn FnMut(&Stripe)) {
         match self {
             Self::Nothing => {}
             Self::One(_, guard) => visit(guard.stripe()),
             Self::Many(guards) => guards.iter().for_each(|(_, guard)| visit(guard.stripe())),
-            Self::All(guards, _) => guards.iter().for_each(|guard| visit(guard.stripe())),
+            Self::Owned(owned) => owned.guards.iter().for_each(|(_, guard)| visit(guard.stripe())),
+            Self::Lent(stripes) => stripes.each(visit),
         }
     }
 
-    /// Visits every stripe that is held for writing.
-    pub fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Stripe)) {
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Stripe)) {
         match self {
             Self::Nothing => {}
             Self::One(_, guard) => guard.stripe_mut().into_iter().for_each(visit),
-            Self::Many(guards) => {
-                guards.iter_mut().filter_map(|(_, guard)| guard.stripe_mut()).for_each(visit)
+            Self::Many(guards) | Self::Owned(Owned { guards, .. }) => {
+                guards.iter_mut().filter_map(|(_, guard)| guard.stripe_mut()).for_each(visit);
             }
-            Self::All(guards, _) => guards.iter_mut().filter_map(Guard::stripe_mut).for_each(visit),
+            Self::Lent(stripes) => stripes.each_mut(visit),
         }
     }
 
-    /// Whether every stripe is held.
-    pub fn is_all(&self) -> bool {
-        matches!(self, Self::All(..))
+    fn is_all(&self) -> bool {
+        match self {
+            Self::Owned(owned) => owned.is_all(),
+            Self::Lent(stripes) => stripes.is_all(),
+            _ => false,
+        }
     }
 }
 
@@ -250,11 +580,41 @@ mod tests {
     fn what_is_held_can_be_reached_and_nothing_else() {
         let locks = Locks::new(16);
         let mut wanted: Wanted = [(3, Mode::Write), (7, Mode::Read)].into_iter().collect();
-        let mut held = locks.lock_wanted(&mut wanted);
+        let mut held = locks.lock_wanted(&mut wanted, Patience::Worker).unwrap();
         assert!(held.stripe(3).is_some() && held.stripe(7).is_some() && held.stripe(4).is_none());
         assert!(held.stripe_mut(3).is_some() && held.stripe_mut(7).is_none());
         drop(held);
-        assert!(locks.lock_all(Mode::Write).is_all());
+        assert!(locks.lock_all(Mode::Write, Patience::Worker).unwrap().is_all());
+    }
+
+    #[cfg(not(tartan_loom))]
+    #[test]
+    fn errands_wait_for_the_owner_and_no_longer() {
+        let locks = Locks::new(16);
+        let errand = || -> Parked { Arc::new(()) };
+        assert!(!locks.park(Busy::Token, errand()) && !locks.park(Busy::Stripe(3), errand()));
+        let mut owned = locks.own(Patience::Worker).unwrap();
+        owned.reach(3, Mode::Write);
+        assert_eq!(locks.lock_soon(3, Mode::Read).err(), Some(Busy::Stripe(3)));
+        assert_eq!(locks.lock_all(Mode::Read, Patience::Worker).err(), Some(Busy::Token));
+        assert!(locks.lock_soon(4, Mode::Write).is_ok());
+        assert!(!locks.park(Busy::Stripe(4), errand()));
+        assert!(locks.park(Busy::Token, errand()) && locks.park(Busy::Stripe(3), errand()));
+        assert!(!locks.has_errands() && locks.next_errand().is_none());
+        drop(owned);
+        assert!(locks.next_errand().is_some() && locks.next_errand().is_some() && !locks.has_errands());
+    }
+
+    #[cfg(not(tartan_loom))]
+    #[test]
+    fn stripes_can_be_reached_in_any_order() {
+        let locks = Locks::new(16);
+        let mut held = Held::Owned(locks.own(Patience::Worker).unwrap());
+        for index in [7, 3, 11, 3] {
+            assert!(held.reach(index, Mode::Write));
+        }
+        assert!([3, 7, 11].iter().all(|&index| held.stripe_mut(index).is_some()) && held.stripe(4).is_none());
+        assert!(held.reach_all(Mode::Write) && held.is_all() && held.stripe_mut(4).is_some());
     }
 }
 
@@ -267,19 +627,23 @@ mod loom_tests {
 
     fn transfer(locks: &Locks, from: usize, to: usize) {
         let mut wanted: Wanted = [(from, Mode::Write), (to, Mode::Write)].into_iter().collect();
-        let mut held = locks.lock_wanted(&mut wanted);
+        let mut held = locks.lock_wanted(&mut wanted, Patience::Endless).expect("patient");
         for (index, marks) in [(from, 1), (to, 1)] {
             let stripe = held.stripe_mut(index).expect("locked");
             let _ = stripe.db_mut(marks);
         }
     }
 
+    fn check(scenario: impl Fn() + Sync + Send + 'static) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(scenario);
+    }
+
     /// Two commands that want the same stripes in opposite orders, and one that wants all: no deadlock, in any order.
     #[test]
     fn loom_opposite_orders_and_the_whole_store() {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = Some(2);
-        model.check(|| {
+        check(|| {
             let locks = Arc::new(Locks::new(2));
             let one = {
                 let locks = locks.clone();
@@ -287,11 +651,60 @@ mod loom_tests {
             };
             let two = {
                 let locks = locks.clone();
-                thread::spawn(move || drop(locks.lock_all(Mode::Write)))
+                thread::spawn(move || drop(locks.lock_all(Mode::Write, Patience::Endless)))
             };
             transfer(&locks, 1, 0);
             one.join().expect("no panic");
             two.join().expect("no panic");
+        });
+    }
+
+    /// Errands of two kinds: a command on stripe 0, and one that owns the token.
+    fn attempt(locks: &Locks, errand: Parked, done: &AtomicUsize) {
+        let owning = errand.downcast_ref::<bool>() == Some(&true);
+        loop {
+            let tried = if owning {
+                locks.own(Patience::Worker).map(|mut owned| owned.reach(0, Mode::Write))
+            } else {
+                locks.lock_soon(0, Mode::Write).map(drop)
+            };
+            match tried {
+                Ok(()) => break,
+                Err(busy) if locks.park(busy, errand.clone()) => return,
+                Err(_) => thread::yield_now(),
+            }
+        }
+        done.fetch_add(1, Ordering::Relaxed);
+        if owning {
+            run_errands(locks, done);
+        }
+    }
+
+    /// What a worker does when it has let go: runs errands, each of which may park again.
+    fn run_errands(locks: &Locks, done: &AtomicUsize) {
+        while let Some(errand) = locks.next_errand() {
+            attempt(locks, errand, done);
+        }
+    }
+
+    /// A slow owner, somebody who meets its mark, and somebody who wants the token: every errand is run, once.
+    #[test]
+    fn loom_no_errand_is_forgotten() {
+        check(|| {
+            let locks = Arc::new(Locks::new(1));
+            let done = Arc::new(AtomicUsize::new(0));
+            let others = [false, true].map(|owning| {
+                let (locks, done) = (locks.clone(), done.clone());
+                thread::spawn(move || attempt(&locks, std::sync::Arc::new(owning), &done))
+            });
+            if let Ok(mut owned) = locks.own(Patience::Worker) {
+                owned.reach(0, Mode::Write);
+                drop(owned);
+                run_errands(&locks, &done);
+            }
+            others.into_iter().for_each(|other| other.join().expect("no panic"));
+            assert_eq!(done.load(Ordering::Relaxed), 2);
+            assert!(!locks.has_errands());
         });
     }
 }

@@ -304,7 +304,7 @@ fn read_number(word: &[u8]) -> i64 {
 
 /// As Redis decides it in the C locale.
 fn needs_quotes(name: &OsStr) -> bool {
-    name.as_bytes().iter().any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"'))
+    name.as_bytes().iter().any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"' | b'\''))
 }
 
 fn name(file: &OsStr, seq: i64, role: &str, extension: &str) -> OsString {

@@ -1,0 +1,133 @@
+//! The scripts that run at this moment, one at most for each thread that runs commands: for SCRIPT KILL, FUNCTION KILL and BUSY.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::base::clock;
+
+/// What is known about the script of one thread. In cache lines of its own: its thread writes it with every script.
+#[repr(align(128))]
+#[derive(Default)]
+pub struct Slot {
+    /// When it began, in monotonic microseconds; 0: there is none.
+    since_us: AtomicU64,
+    /// Whether it has changed something, so that it can't be stopped any more.
+    wrote: AtomicBool,
+    /// Whether it is to end.
+    killed: AtomicBool,
+    /// What it is: looked at by others only when it is slow.
+    subject: Mutex<Subject>,
+}
+
+/// What a thread runs.
+#[derive(Clone, Default)]
+pub struct Subject {
+    /// The function's name; empty for a script.
+    pub function: String,
+    /// The command with its arguments, for FUNCTION STATS.
+    pub command: Vec<Vec<u8>>,
+}
+
+/// A script that runs.
+pub struct RunningScript {
+    /// What it is.
+    pub subject: Subject,
+    /// For how long, in microseconds.
+    pub elapsed_us: u64,
+}
+
+/// What came of the order to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Killed {
+    /// It will stop.
+    Yes,
+    /// Nothing of this kind runs.
+    NotBusy,
+    /// It has written.
+    Unkillable,
+}
+
+impl Slot {
+    /// A script begins.
+    pub(super) fn begin(&self, function: &str, argv: &[&[u8]]) {
+        {
+            let mut subject = self.subject.lock();
+            subject.function.clear();
+            subject.function.push_str(function);
+            subject.command.clear();
+            if !function.is_empty() {
+                subject.command.extend(argv.iter().map(|argument| argument.to_vec()));
+            }
+        }
+        self.wrote.store(false, Ordering::Relaxed);
+        self.killed.store(false, Ordering::Relaxed);
+        self.since_us.store(clock::monotonic_us().max(1), Ordering::Release);
+    }
+
+    /// It has changed something.
+    pub(super) fn note_write(&self) {
+        self.wrote.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it must stop.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
+    }
+
+    /// For how long it has run, in microseconds; None when there is none.
+    pub(super) fn elapsed_us(&self) -> Option<u64> {
+        let since_us = self.since_us.load(Ordering::Acquire);
+        (since_us != 0).then(|| clock::monotonic_us().saturating_sub(since_us))
+    }
+
+    /// It has ended.
+    pub(super) fn end(&self) {
+        self.since_us.store(0, Ordering::Release);
+    }
+}
+
+/// The slot of the script or function that has run longest.
+fn longest(slots: &[Slot], functions: bool) -> Option<&Slot> {
+    let suits = |slot: &&Slot| slot.subject.lock().function.is_empty() != functions;
+    let running = slots.iter().filter(|slot| slot.elapsed_us().is_some()).filter(suits);
+    running.max_by_key(|slot| slot.elapsed_us())
+}
+
+/// Stops the script (or function) that has run longest, unless it has written.
+pub(super) fn kill(slots: &[Slot], functions: bool) -> Killed {
+    match longest(slots, functions) {
+        None => Killed::NotBusy,
+        Some(slot) if slot.wrote.load(Ordering::Relaxed) => Killed::Unkillable,
+        Some(slot) => {
+            slot.killed.store(true, Ordering::Relaxed);
+            Killed::Yes
+        }
+    }
+}
+
+/// The function that has run longest.
+pub(super) fn running_function(slots: &[Slot]) -> Option<RunningScript> {
+    let slot = longest(slots, true)?;
+    Some(RunningScript { subject: slot.subject.lock().clone(), elapsed_us: slot.elapsed_us()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_written_is_not_stopped() {
+        let slots = [Slot::default(), Slot::default()];
+        assert_eq!(kill(&slots, false), Killed::NotBusy);
+        slots[1].begin("", &[b"EVAL"]);
+        assert_eq!(kill(&slots, true), Killed::NotBusy);
+        assert_eq!((kill(&slots, false), slots[1].is_killed()), (Killed::Yes, true));
+        slots[1].begin("f", &[b"FCALL", b"f"]);
+        slots[1].note_write();
+        assert_eq!((kill(&slots, true), slots[1].is_killed()), (Killed::Unkillable, false));
+        assert_eq!(running_function(&slots).unwrap().subject.command, [b"FCALL".to_vec(), b"f".to_vec()]);
+        slots[1].end();
+        assert_eq!(kill(&slots, true), Killed::NotBusy);
+    }
+}
