@@ -9,9 +9,10 @@ use crate::base::log;
 use crate::resp::Protocol;
 
 use super::arguments::with_arguments;
+use super::failure::text_of;
 use super::host::ask;
 use super::machine::Shared;
-use super::raised::{Raised, error_table};
+use super::raised::{Raised, error_table, type_name};
 use super::sha::sha1_hex;
 use super::to_lua::{error_of, error_text, to_lua};
 
@@ -51,8 +52,8 @@ pub(super) fn install_log_and_version(lua: &Lua, redis: &Table) -> mlua::Result<
 fn install_commands(lua: &Lua, shared: &Rc<Shared>, redis: &Table) -> mlua::Result<()> {
     for (name, raises) in [("call", true), ("pcall", false)] {
         let state = shared.clone();
-        let function = lua
-            .create_function(move |lua, arguments: MultiValue| call(lua, &state, &arguments, raises))?;
+        let function =
+            lua.create_function(move |lua, arguments: MultiValue| call(lua, &state, &arguments, raises))?;
         redis.set(name, function)?;
     }
     let may_run = |_: &Lua, arguments: MultiValue| {
@@ -96,8 +97,7 @@ fn install_replies(lua: &Lua, redis: &Table) -> mlua::Result<()> {
 fn install_settings(lua: &Lua, shared: &Rc<Shared>, redis: &Table) -> mlua::Result<()> {
     REPLICATION_FLAGS.into_iter().try_for_each(|(name, flags)| redis.set(name, flags))?;
     let set_replication = |lua: &Lua, arguments: MultiValue| {
-        const INVALID: &str =
-            "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
+        const INVALID: &str = "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
         let flags = only_number(lua, &arguments, "redis.set_repl() requires one argument.")?;
         let flags = u8::try_from(flags).ok().filter(|flags| *flags <= 3);
         let flags = flags.ok_or_else(|| Raised::refusal(INVALID))?;
@@ -168,10 +168,10 @@ fn write_log(lua: &Lua, arguments: &MultiValue) -> mlua::Result<()> {
     let level = level.ok_or_else(|| Raised::refusal("First argument must be a number (log level)."))?;
     let mut text = String::new();
     for argument in arguments.iter().skip(1) {
-        if let Some(part) = text_of(lua, argument)? {
+        if let Some(part) = text_of(lua, argument.clone()) {
             let space = if text.is_empty() { "" } else { " " };
             // Writing to a String cannot fail.
-            let _ = write!(text, "{space}{part}");
+            let _ = write!(text, "{space}{}", String::from_utf8_lossy(&part));
         }
     }
     match level as i64 {
@@ -182,15 +182,6 @@ fn write_log(lua: &Lua, arguments: &MultiValue) -> mlua::Result<()> {
         _ => return Err(Raised::refusal("Invalid debug level.").into()),
     }
     Ok(())
-}
-
-fn text_of(lua: &Lua, value: &Value) -> mlua::Result<Option<String>> {
-    Ok(match value {
-        Value::String(_) | Value::Integer(_) | Value::Number(_) => {
-            lua.coerce_string(value.clone())?.map(|text| text.to_string_lossy())
-        }
-        _ => None,
-    })
 }
 
 fn only_string(arguments: &MultiValue) -> Option<&mlua::LuaString> {
@@ -215,7 +206,7 @@ fn integer_argument(lua: &Lua, arguments: &MultiValue, index: usize, function: &
         Some(value) => lua.coerce_number(value.clone())?,
         None => None,
     };
-    let got = value.map_or("no value", Value::type_name);
+    let got = value.map_or("no value", type_name);
     let reason = || format!("number expected, got {got}");
     let number = number.ok_or_else(|| Raised::bad_argument(lua, index, function, &reason()))?;
     Ok(number as i64 as i32)

@@ -36,7 +36,10 @@ impl Argument {
 }
 
 /// Calls `action` with the arguments of a command.
-pub(super) fn with_arguments<R>(values: &MultiValue, action: impl FnOnce(&[&[u8]]) -> R) -> Result<R, Raised> {
+pub(super) fn with_arguments<R>(
+    values: &MultiValue,
+    action: impl FnOnce(&[&[u8]]) -> R,
+) -> Result<R, Raised> {
     if values.is_empty() {
         return Err(Raised::refusal("Please specify at least one argument for this redis lib call"));
     }

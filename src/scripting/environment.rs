@@ -6,11 +6,15 @@ use std::rc::Rc;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use super::machine::Shared;
-use super::raised::Raised;
+use super::raised::{Raised, type_name};
 use super::sandbox::PRELUDE_NAME;
 
 /// The two functions.
-pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>, public: &Table) -> mlua::Result<(Function, Function)> {
+pub(super) fn functions(
+    lua: &Lua,
+    shared: &Rc<Shared>,
+    public: &Table,
+) -> mlua::Result<(Function, Function)> {
     let all = public.clone();
     let get = lua.create_function(move |lua, arguments: MultiValue| {
         let target = arguments.front().cloned().unwrap_or(Value::Integer(1));
@@ -22,7 +26,7 @@ pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>, public: &Table) -> mlua:
     let shared = shared.clone();
     let set = lua.create_function(move |lua, (target, table): (Value, Value)| {
         let Value::Table(table) = table else {
-            let reason = format!("table expected, got {}", table.type_name());
+            let reason = format!("table expected, got {}", type_name(&table));
             return Err(Raised::bad_argument(lua, 2, "setfenv", &reason).into());
         };
         let refused = || Raised::at_caller(lua, "'setfenv' cannot change environment of given object").into();
@@ -50,7 +54,7 @@ impl Target {
             Value::Function(function) => return Ok(Self::Function(function)),
             Value::Nil if name == "getfenv" => 1,
             value => {
-                let got = value.type_name();
+                let got = type_name(&value);
                 let number = lua.coerce_number(value)?;
                 let reason = || format!("number expected, got {got}");
                 number.ok_or_else(|| Raised::bad_argument(lua, 1, name, &reason()))? as i64

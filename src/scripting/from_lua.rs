@@ -91,7 +91,11 @@ impl Walk<'_> {
 
     fn pairs(&mut self, table: Table, is_map: bool, reply: &mut Reply) -> mlua::Result<()> {
         let (table, len): (Table, usize) = self.items.call((table, is_map))?;
-        if is_map { reply.map(len) } else { reply.set(len) }
+        if is_map {
+            reply.map(len)
+        } else {
+            reply.set(len)
+        }
         self.nested.push(Nested { table, written: 0, head: None });
         Ok(())
     }

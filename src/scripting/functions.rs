@@ -12,7 +12,7 @@ use crate::base::clock::monotonic_ns;
 use crate::resp::Reply;
 
 use super::api;
-use super::failure::Failure;
+use super::failure::{Failure, text_of};
 use super::host::Host;
 use super::interpreter::internal;
 use super::machine::{Entry, Loading, Machine, Shared};
@@ -185,7 +185,8 @@ fn read_named(lua: &Lua, named: &Table) -> mlua::Result<Registration> {
             }
             (b"flags", Value::Table(names)) => flags = read_flags(lua, &names)?,
             (b"flags", _) => {
-                let reason = "flags argument to redis.register_function must be a table representing function flags";
+                let reason =
+                    "flags argument to redis.register_function must be a table representing function flags";
                 return Err(Raised::refusal(reason).into());
             }
             _ => {
@@ -221,11 +222,6 @@ fn registration(
     Ok(Registration { function: Function { name, description, flags }, callback })
 }
 
-/// The text of a string or number.
 fn text(lua: &Lua, value: &Value, otherwise: &str) -> mlua::Result<Vec<u8>> {
-    let text = match value {
-        Value::String(_) | Value::Integer(_) | Value::Number(_) => lua.coerce_string(value.clone())?,
-        _ => None,
-    };
-    Ok(text.ok_or_else(|| Raised::refusal(otherwise))?.as_bytes().to_vec())
+    Ok(text_of(lua, value.clone()).ok_or_else(|| Raised::refusal(otherwise))?)
 }

@@ -11,7 +11,7 @@ use mlua::{Function, HookTriggers, Lua, Table, Value, VmState};
 use crate::base::clock::monotonic_ns;
 use crate::resp::{Protocol, Reply};
 
-use super::failure::{Failure, Problem};
+use super::failure::{Failure, Place, describe, handle, place_at};
 use super::from_lua::write_value;
 use super::functions::Registration;
 use super::host::{Host, ask, serve};
@@ -36,10 +36,8 @@ pub(super) struct Shared {
     pub(super) random: RefCell<Random>,
     /// The library that is being loaded.
     pub(super) loading: RefCell<Option<Loading>>,
-    /// Why the script must end.
-    ended: RefCell<Option<String>>,
-    /// What the message handler found.
-    problem: RefCell<Option<Problem>>,
+    /// Why the script must end, and where it learned of it.
+    end: RefCell<Option<(String, Option<Place>)>>,
     /// What a host threw.
     panic: RefCell<Option<Box<dyn Any + Send>>>,
     environment_changed: Cell<bool>,
@@ -55,7 +53,7 @@ pub(super) struct Loading {
 impl Shared {
     /// Why the script must end, if it must.
     pub(super) fn ended(&self) -> Option<String> {
-        self.ended.borrow().clone()
+        self.end.borrow().as_ref().map(|(text, _)| text.clone())
     }
 
     /// Notes that a function has been given another environment.
@@ -70,10 +68,12 @@ impl Shared {
         let called = panic::catch_unwind(panic::AssertUnwindSafe(|| ask(|host| host.call(argv, &mut reply))));
         match called {
             Ok(Some(())) => {}
-            Ok(None) => return Err(Raised::refusal("redis.call can only be called inside a script invocation")),
+            Ok(None) => {
+                return Err(Raised::refusal("redis.call can only be called inside a script invocation"));
+            }
             Err(thrown) => {
                 *self.panic.borrow_mut() = Some(thrown);
-                return Err(self.end("ERR the command failed"));
+                return Err(self.end_with("ERR the command failed", None));
             }
         }
         let output = reply.output();
@@ -90,8 +90,8 @@ impl Shared {
         Ok(action(&bytes))
     }
 
-    fn end(&self, text: &str) -> Raised {
-        *self.ended.borrow_mut() = Some(text.to_owned());
+    fn end_with(&self, text: &str, place: Option<Place>) -> Raised {
+        *self.end.borrow_mut() = Some((text.to_owned(), place));
         Raised::Ended(text.to_owned())
     }
 
@@ -108,8 +108,8 @@ impl Shared {
             None => ask(|host| host.interrupted()).flatten(),
         };
         let Some(text) = text else { return Ok(VmState::Continue) };
-        *self.problem.borrow_mut() = Some(Problem::ended(lua, &text));
-        Err(self.end(&text).into())
+        let place = place_at(lua, 0).map(|(place, _)| place);
+        Err(self.end_with(&text, place).into())
     }
 }
 
@@ -134,12 +134,8 @@ impl Machine {
     pub(super) fn new(sandbox: Sandbox, shared: Rc<Shared>) -> mlua::Result<Self> {
         let state = shared.clone();
         let handler = sandbox.lua.create_function(move |lua, value: Value| {
-            let mut problem = state.problem.borrow_mut();
-            // The end of a script is known already; what it was thrown through says nothing.
-            if state.ended.borrow().is_none() || problem.is_none() {
-                *problem = Some(Problem::raised(lua, &value));
-            }
-            Ok(())
+            let end = state.end.borrow().clone();
+            handle(lua, value, end)
         })?;
         let state = shared.clone();
         let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_BETWEEN_QUESTIONS);
@@ -204,10 +200,11 @@ impl Machine {
         let result = match outcome {
             Ok(Ok(value)) => {
                 let protocol = self.shared.protocol.get();
-                write_value(value, protocol, &self.sandbox.items, reply).map_err(|error| failed(name, &error.to_string()))
+                let written = write_value(value, protocol, &self.sandbox.items, reply);
+                written.map_err(|error| Failure::without_place(name, &error.to_string()))
             }
-            Ok(Err(value)) => Err(self.failure(name, &value)),
-            Err(error) => Err(failed(name, &error.to_string())),
+            Ok(Err(value)) => Err(Failure::of(&self.sandbox.lua, name, &value)),
+            Err(error) => Err(Failure::without_place(name, &error.to_string())),
         };
         self.settle(&entry);
         result
@@ -215,18 +212,13 @@ impl Machine {
 
     /// Runs the source of a library.
     pub(super) fn load(&mut self, library: &Function) -> Result<(), Vec<u8>> {
-        let outcome = self.sandbox.protect.call((library, &self.handler));
+        let outcome: mlua::Result<(bool, Value)> = self.sandbox.protect.call((library, &self.handler));
         let result = match outcome {
             Ok((true, _)) => Ok(()),
-            Ok((false, value)) => {
-                let value: Value = value;
-                let problem = self.shared.problem.take();
-                Err(problem.map_or_else(|| value_text(&value), Problem::into_text))
-            }
+            Ok((false, value)) => Err(describe(&self.sandbox.lua, &value).0),
             Err(error) => Err(error.to_string().into_bytes()),
         };
-        self.shared.ended.take();
-        self.shared.problem.take();
+        self.shared.end.take();
         result
     }
 
@@ -242,18 +234,9 @@ impl Machine {
         Ok(table)
     }
 
-    fn failure(&self, name: &str, value: &Value) -> Failure {
-        match self.shared.problem.take() {
-            Some(problem) => problem.of(name),
-            // The message handler itself failed.
-            None => failed(name, &String::from_utf8_lossy(&value_text(value))),
-        }
-    }
-
     /// Undoes what the next script must not see.
     fn settle(&mut self, entry: &Entry<'_>) {
-        self.shared.ended.take();
-        self.shared.problem.take();
+        self.shared.end.take();
         if self.shared.environment_changed.take()
             && let Entry::Script(script) = entry
         {
@@ -271,13 +254,4 @@ impl Machine {
             panic::resume_unwind(thrown);
         }
     }
-}
-
-/// An error that has no place in the source.
-fn failed(name: &str, text: &str) -> Failure {
-    Failure { text: format!("ERR Error running script {name}, {text}").into_bytes(), counted: false }
-}
-
-fn value_text(value: &Value) -> Vec<u8> {
-    value.to_string().unwrap_or_default().into_bytes()
 }

@@ -75,6 +75,14 @@ pub(super) fn error_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result
     Ok(table)
 }
 
+/// The name that Lua has for the type of a value.
+pub(super) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Integer(_) => "number",
+        value => value.type_name(),
+    }
+}
+
 /// What our callbacks raised, if `error` is that.
 pub(super) fn raised(error: &mlua::Error) -> Option<&Raised> {
     match error {

@@ -114,8 +114,7 @@ pub fn library_header(source: &[u8]) -> Result<LibraryHeader, Vec<u8>> {
 }
 
 /// What is wrong with the name of a library, or of a function.
-pub(super) const INVALID_NAME: &str =
-    "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
+pub(super) const INVALID_NAME: &str = "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 
 /// The name of a library or function, if it may be one.
 pub(super) fn parse_name(name: &[u8]) -> Option<String> {
@@ -129,7 +128,8 @@ fn parse_flags(names: &[u8]) -> Result<Flags, Vec<u8>> {
     }
     names.split(|byte| *byte == b',').try_fold(Flags::default(), |flags, name| {
         let flag = Flags::named(name);
-        flag.map(|flag| flags.with(flag)).ok_or_else(|| quoting("ERR Unexpected flag in script shebang: ", name))
+        flag.map(|flag| flags.with(flag))
+            .ok_or_else(|| quoting("ERR Unexpected flag in script shebang: ", name))
     })
 }
 

@@ -60,14 +60,23 @@ fn eval(interpreter: &mut Interpreter, source: &str, protocol: Protocol) -> Stri
     }
 }
 
-fn check_all(cases: &[(&str, &str)], protocol: Protocol) {
-    let mut interpreter = Interpreter::new();
-    for (source, expected) in cases {
-        assert_eq!(eval(&mut interpreter, source, protocol), *expected, "{source}");
-    }
-}
+/// Scripts with the replies of Redis 7.2.4, `SHA` standing for their names; cases are separated by lines of dashes.
+const REPLIES: &str = include_str!("tests/replies.txt");
 
 #[test]
-fn first_scripts() {
-    check_all(&[("return 1", ":1\r\n"), ("return redis.call('foo')", "-ERR Unknown Redis command called from script script: SHA, on @user_script:1.\r\n")], Protocol::Resp2);
+fn replies_of_redis() {
+    let mut wrong = Vec::new();
+    for case in REPLIES.trim_end().split("\n---\n") {
+        let (source, expected) = case.rsplit_once("\n=> ").unwrap();
+        let expected = unescape(expected);
+        let found = eval(&mut Interpreter::new(), source, Protocol::Resp2);
+        if found != expected {
+            wrong.push(format!("{source}\n   expected {expected:?}\n   found    {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} replies differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0").replace("\\x1b", "\x1b")
 }

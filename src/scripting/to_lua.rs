@@ -16,7 +16,8 @@ pub(super) fn to_lua(lua: &Lua, bytes: &[u8]) -> mlua::Result<Value> {
 /// The text of an error reply, which always begins with a code.
 pub(super) fn error_text(line: &[u8]) -> Vec<u8> {
     let code: &[u8] = if line.contains(&b' ') { b"" } else { b"ERR " };
-    [code, line.trim_ascii_end()].concat()
+    let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    [code, &line[..end]].concat()
 }
 
 /// The text of the error that `bytes` are, if they are one.
