@@ -6,7 +6,7 @@ use std::panic;
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, Table, Value, VmState};
+use mlua::{Either, Function, HookTriggers, Lua, Table, Value, VmState};
 
 use crate::base::clock::monotonic_ns;
 use crate::resp::{Protocol, Reply};
@@ -227,11 +227,17 @@ impl Machine {
     }
 
     fn strings(&self, strings: &[&[u8]]) -> mlua::Result<Table> {
-        let table = self.sandbox.lua.create_table_with_capacity(strings.len(), 0)?;
-        for (index, text) in strings.iter().enumerate() {
-            table.raw_set(index + 1, self.sandbox.lua.create_string(text)?)?;
-        }
-        Ok(table)
+        let lua = &self.sandbox.lua;
+        let mut failure = None;
+        // Text goes to Lua's stack straight away; other bytes take the longer way.
+        let table =
+            lua.create_sequence_from(strings.iter().map_while(|bytes| match std::str::from_utf8(bytes) {
+                Ok(text) => Some(Either::Left(text)),
+                Err(_) => {
+                    lua.create_string(bytes).map_err(|error| failure = Some(error)).ok().map(Either::Right)
+                }
+            }))?;
+        failure.map_or(Ok(table), Err)
     }
 
     /// Undoes what the next script must not see.

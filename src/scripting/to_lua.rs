@@ -4,7 +4,7 @@
 //! `{set=...}`, `{double=...}`, `{big_number=...}`, `{verbatim_string=...}`, booleans, and null as nil; attributes are left out.
 
 use memchr::memchr;
-use mlua::{Lua, Table, Value};
+use mlua::{Either, Lua, Table, Value};
 
 use super::raised::{Raised, error_table};
 
@@ -86,12 +86,13 @@ impl<'a> Reader<'a> {
     }
 
     fn array(&mut self, len: usize) -> mlua::Result<Value> {
-        let table = self.lua.create_table_with_capacity(len.min(self.rest.len()), 0)?;
-        for index in 1..=len {
-            let value = self.value()?;
-            table.raw_set(index, value)?;
+        let lua = self.lua;
+        let mut elements = Elements { reader: self, left: len, failure: None };
+        let table = lua.create_sequence_from(&mut elements)?;
+        match elements.failure {
+            None => Ok(Value::Table(table)),
+            Some(error) => Err(error),
         }
-        Ok(Value::Table(table))
     }
 
     fn map(&mut self, len: usize) -> mlua::Result<Value> {
@@ -138,6 +139,41 @@ impl<'a> Reader<'a> {
         let table = self.lua.create_table_with_capacity(0, 1)?;
         table.raw_set(name, value)?;
         Ok(Value::Table(table))
+    }
+}
+
+/// The elements of an array. Strings that are text go to Lua's stack straight away, without a reference from Rust, which doubles
+/// their price.
+struct Elements<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    left: usize,
+    failure: Option<mlua::Error>,
+}
+
+impl<'a> Elements<'_, 'a> {
+    fn element(&mut self) -> mlua::Result<Either<&'a str, Value>> {
+        if self.reader.rest.first() == Some(&b'$') {
+            let (_, line) = self.reader.line()?;
+            return match self.reader.blob(line)?.map(|text| (text, std::str::from_utf8(text))) {
+                Some((_, Ok(text))) => Ok(Either::Left(text)),
+                Some((bytes, Err(_))) => self.reader.string(bytes).map(Either::Right),
+                None => Ok(Either::Right(Value::Boolean(false))),
+            };
+        }
+        self.reader.value().map(Either::Right)
+    }
+}
+
+impl<'a> Iterator for Elements<'_, 'a> {
+    type Item = Either<&'a str, Value>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        self.element().map_err(|error| self.failure = Some(error)).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left.min(self.reader.rest.len()), Some(self.left))
     }
 }
 
