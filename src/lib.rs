@@ -12,6 +12,7 @@ pub mod persistence;
 pub mod pubsub;
 pub mod rdb;
 pub mod resp;
+pub mod scripting;
 pub mod server;
 pub mod store;
 pub mod value;
