@@ -17,6 +17,7 @@ mod interpreter;
 mod machine;
 mod raised;
 mod random;
+pub mod reach;
 mod sandbox;
 mod sha;
 pub mod shebang;
