@@ -1,9 +1,10 @@
 //! Hashes.
 
 use super::item::ReplyItem;
+use super::weight;
 use crate::base::extended::Extended;
 use crate::config::keyspace_events as event;
-use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyed, limits, text};
+use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, heavy, keyed, limits, text};
 use crate::resp::Reply;
 use crate::value::Hash;
 use crate::value::compact::listpack::Item;
@@ -22,12 +23,12 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("HMSET", keyed(hmset)),
     Row::new("HGET", keyed(hget)),
     Row::new("HMGET", keyed(hmget)),
-    Row::new("HGETALL", keyed(hgetall)),
+    Row::new("HGETALL", heavy(keyed(hgetall), weight::of_first)),
     Row::new("HDEL", keyed(hdel)),
     Row::new("HLEN", keyed(hlen)),
     Row::new("HEXISTS", keyed(hexists)),
-    Row::new("HKEYS", keyed(hkeys)),
-    Row::new("HVALS", keyed(hvals)),
+    Row::new("HKEYS", heavy(keyed(hkeys), weight::of_first)),
+    Row::new("HVALS", heavy(keyed(hvals), weight::of_first)),
     Row::new("HSTRLEN", keyed(hstrlen)),
     Row::new("HINCRBY", keyed(hincrby)),
     Row::new("HINCRBYFLOAT", keyed(hincrbyfloat)),

@@ -1,8 +1,9 @@
 //! Lists. The commands that wait are in [`super::blocking_list`].
 
+use super::weight;
 use crate::config::keyspace_events as event;
 use crate::engine::{
-    Args, CommandError, CommandResult, Context, Editor, Handling, Node, Row, keyed, limits, text,
+    Args, CommandError, CommandResult, Context, Editor, Handling, Node, Row, heavy, keyed, limits, text,
 };
 use crate::resp::Reply;
 use crate::value::List;
@@ -19,7 +20,7 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("LLEN", keyed(llen)),
     Row::new("LINDEX", keyed(lindex)),
     Row::new("LSET", keyed(lset)),
-    Row::new("LRANGE", keyed(lrange)),
+    Row::new("LRANGE", heavy(keyed(lrange), weight::of_range)),
     Row::new("LTRIM", keyed(ltrim)),
     Row::new("LREM", keyed(lrem)),
     Row::new("LINSERT", keyed(linsert)),

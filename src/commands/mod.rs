@@ -12,6 +12,7 @@ mod list;
 mod pubsub;
 mod sample;
 pub mod scan;
+mod scripting;
 pub mod server;
 mod set;
 mod set_algebra;
@@ -19,6 +20,7 @@ mod sorted_set;
 mod stream;
 mod string;
 mod transaction;
+mod weight;
 
 use crate::engine::{Handling, Row};
 
@@ -32,6 +34,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     hash::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
+    scripting::COMMANDS,
     server::COMMANDS,
     server::config::COMMANDS,
     server::debug::COMMANDS,

@@ -4,10 +4,11 @@ use super::item::ReplyItem;
 use super::sample;
 use super::scan::{self, Page, ScanOptions};
 use super::set_algebra::{difference, intersection, intersection_set, union};
+use super::weight;
 use crate::base::number;
 use crate::config::{Id, keyspace_events as event};
 use crate::engine::{
-    Args, CommandError, CommandResult, Context, Handling, Keyspace, Row, keyed, limits, text,
+    Args, CommandError, CommandResult, Context, Handling, Keyspace, Row, heavy, keyed, limits, text,
 };
 use crate::store::NewValue;
 use crate::value::compact::listpack::Listpack;
@@ -23,20 +24,20 @@ const POP_BY_MOVING: usize = 5;
 pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("SADD", keyed(sadd)),
     Row::new("SREM", keyed(srem)),
-    Row::new("SMEMBERS", keyed(smembers)),
+    Row::new("SMEMBERS", heavy(keyed(smembers), weight::of_first)),
     Row::new("SISMEMBER", keyed(sismember)),
     Row::new("SMISMEMBER", keyed(smismember)),
     Row::new("SCARD", keyed(scard)),
     Row::new("SPOP", keyed(spop)),
     Row::new("SRANDMEMBER", keyed(srandmember)),
     Row::new("SMOVE", keyed(smove)),
-    Row::new("SINTER", keyed(sinter)),
-    Row::new("SINTERCARD", keyed(sintercard)),
-    Row::new("SINTERSTORE", keyed(sinterstore)),
-    Row::new("SUNION", keyed(sunion)),
-    Row::new("SUNIONSTORE", keyed(sunionstore)),
-    Row::new("SDIFF", keyed(sdiff)),
-    Row::new("SDIFFSTORE", keyed(sdiffstore)),
+    Row::new("SINTER", heavy(keyed(sinter), weight::of_all)),
+    Row::new("SINTERCARD", heavy(keyed(sintercard), weight::of_counted)),
+    Row::new("SINTERSTORE", heavy(keyed(sinterstore), weight::of_sources)),
+    Row::new("SUNION", heavy(keyed(sunion), weight::of_all)),
+    Row::new("SUNIONSTORE", heavy(keyed(sunionstore), weight::of_sources)),
+    Row::new("SDIFF", heavy(keyed(sdiff), weight::of_all)),
+    Row::new("SDIFFSTORE", heavy(keyed(sdiffstore), weight::of_sources)),
     Row::new("SSCAN", keyed(sscan)),
 ];
 

@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::blocking::{Attempt, BlockRequest};
+use super::errand::Place;
 use super::error::CommandResult;
 use super::keyspace::Keyspace;
 use super::node::Node;
@@ -59,6 +60,20 @@ pub struct Handling {
     pub run: Handler,
     /// The locks.
     pub locking: Locking,
+    /// Of a script: where it is to be run, if not by this worker.
+    pub elsewhere: Elsewhere,
+    /// How many elements a call is about to go through, if that may be many: then it is run by the lane.
+    pub weigh: Option<Weigh>,
+}
+
+/// See [`Handling::weigh`]; called under the command's locks.
+pub type Weigh = fn(&Keyspace<'_>, &[&[u8]]) -> usize;
+
+/// Where a call is to be run, if not by this worker.
+pub type Elsewhere = fn(&Worker, &[&[u8]]) -> Option<Place>;
+
+const fn handling(run: Handler, locking: Locking) -> Handling {
+    Handling { run, locking, elsewhere: |_, _| None, weigh: None }
 }
 
 /// What is locked before a handler runs.
@@ -74,31 +89,43 @@ pub enum Locking {
     Walk,
     /// Every stripe.
     Everything(Mode),
+    /// Nothing: what a script reaches is locked by itself.
+    Script,
 }
 
 /// The usual handler: its keys are locked as their specifications tell.
 pub const fn keyed(run: Handler) -> Handling {
-    Handling { run, locking: Locking::Keys }
+    handling(run, Locking::Keys)
 }
 
 /// A handler that registers something in the stripes of its keys.
 pub const fn keyed_alone(run: Handler) -> Handling {
-    Handling { run, locking: Locking::KeysAlone }
+    handling(run, Locking::KeysAlone)
 }
 
 /// A handler that reaches no keys.
 pub const fn keyless(run: Handler) -> Handling {
-    Handling { run, locking: Locking::Nothing }
+    handling(run, Locking::Nothing)
 }
 
 /// A handler that walks the stripes one by one through [`Keyspace::with_stripe`].
 pub const fn walking(run: Handler) -> Handling {
-    Handling { run, locking: Locking::Walk }
+    handling(run, Locking::Walk)
 }
 
 /// A handler that needs every stripe.
 pub const fn whole(run: Handler, mode: Mode) -> Handling {
-    Handling { run, locking: Locking::Everything(mode) }
+    handling(run, Locking::Everything(mode))
+}
+
+/// A handler that may have much to do.
+pub const fn heavy(handling: Handling, weigh: Weigh) -> Handling {
+    Handling { weigh: Some(weigh), ..handling }
+}
+
+/// A handler that runs scripts.
+pub const fn script(run: Handler, elsewhere: Elsewhere) -> Handling {
+    Handling { run, locking: Locking::Script, elsewhere, weigh: None }
 }
 
 impl Context<'_, '_> {

@@ -6,6 +6,7 @@
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 
+use super::settle::Touched;
 use crate::store::{Db, DbKey};
 use crate::value::Value;
 
@@ -38,7 +39,7 @@ pub type Record = Vec<Vec<u8>>;
 
 /// What of a write goes into the journal.
 #[derive(Default)]
-pub enum Propagation {
+pub(super) enum Propagation {
     /// The command as it came, if it has changed anything.
     #[default]
     Verbatim,
@@ -46,6 +47,18 @@ pub enum Propagation {
     Nothing,
     /// These commands in its place.
     Instead(Vec<Record>),
+    /// What the commands of a script have written.
+    Block(Block),
+}
+
+/// Several commands as one: what a script has written.
+pub(super) struct Block {
+    /// The commands, as the journal has them.
+    pub bytes: Vec<u8>,
+    /// How many there are.
+    pub commands: usize,
+    /// What they have changed.
+    pub touched: Touched,
 }
 
 /// The consequences of one command, so far.
@@ -94,6 +107,19 @@ impl<'a> Effects<'a> {
             Propagation::Instead(records) => records.push(record),
             _ => self.propagation = Propagation::Instead(vec![record]),
         }
+    }
+
+    /// Journals the commands of a script.
+    pub(super) fn propagate_block(&mut self, block: Block) {
+        self.propagation = Propagation::Block(block);
+    }
+
+    /// Takes over what another command has left to do when no lock is held.
+    pub(super) fn absorb(&mut self, other: Effects<'_>) {
+        self.stale.get_mut().append(&mut other.stale.into_inner());
+        self.garbage.extend(other.garbage);
+        self.tables.extend(other.tables);
+        self.frees_in_place |= other.frees_in_place;
     }
 
     /// Journals nothing.

@@ -43,6 +43,8 @@ pub enum Place {
     Locks(Busy),
     /// To a thread that may take its time.
     Lane,
+    /// To the one thread that runs functions which keep state.
+    Home,
 }
 
 /// A request that has left its connection.
@@ -138,6 +140,7 @@ pub(super) fn send_away(
 pub(super) fn send(worker: &Worker, errand: Arc<Errand>, place: Place) {
     match place {
         Place::Lane => worker.node.lane.push(errand),
+        Place::Home => worker.node.lane.push_home(errand),
         Place::Locks(busy) => {
             if !worker.node.store.locks().park(busy, errand.clone()) {
                 worker.errands.borrow_mut().push_back(errand);

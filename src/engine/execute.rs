@@ -13,7 +13,7 @@ use super::keyspace::Keyspace;
 use super::node::Node;
 use super::plan::Plan;
 use super::session::{ReplyMode, Session};
-use super::settle::{self, Sink};
+use super::settle::{self, Sink, TransactionRecord};
 use super::slowlog::{self, SlowCommand};
 use super::spec::{Facts, Group, flag};
 use super::table::{Command, Lookup};
@@ -22,12 +22,14 @@ use crate::base::hash::hash as hash_of;
 use crate::base::{clock, log};
 use crate::config::Id;
 use crate::resp::{Protocol, Reply};
-use crate::store::{Busy, Held, Patience, Wanted};
+use crate::store::{Busy, Held, Mode, Patience, Stripe, Wanted};
 
 /// The longest key and element.
 const LENGTH_MAX: usize = u32::MAX as usize;
 /// How much of a name or of arguments that nobody knows is told back.
 const SHOWN_BYTES_MAX: usize = 128;
+/// What goes through more elements is left to the lane: about a millisecond's work.
+const QUICK_ELEMENTS_MAX: usize = 10_000;
 
 /// A command that has been looked up.
 pub struct Order<'a> {
@@ -298,7 +300,11 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     let node = &*worker.node;
     let mark = reply.mark();
     let patience = if session.replays { Patience::Endless } else { Patience::Worker };
-    let held = match lock(node, order, patience) {
+    let locked = match order.handling.weigh {
+        Some(_) if worker.is_lane => lock_for_long(worker, session, order),
+        _ => lock(node, order, patience),
+    };
+    let held = match locked {
         Ok(held) => held,
         Err(Unlocked::Refused(error)) => return refuse(worker, session, reply, Some(order.command), &error),
         Err(Unlocked::Busy(busy)) => {
@@ -314,9 +320,17 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         session.deferred = true;
         return;
     }
+    let mut keys = Keyspace::new(node, held, session, worker.patience());
+    if let Some(weigh) = order.handling.weigh
+        && !worker.is_lane
+        && !session.replays
+        && weigh(&keys, order.argv) > QUICK_ELEMENTS_MAX
+    {
+        session.parking = Some(Place::Lane);
+        return;
+    }
     session.wrote |= order.command.facts.flags.contains(flag::WRITE);
     session.published = 0;
-    let mut keys = Keyspace::new(node, held, session, worker.patience());
     if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
         keys.know(order.argv[*place], hash);
     }
@@ -413,6 +427,31 @@ pub(super) fn run_in_transaction<'q>(
     }
     account(ctx.worker, ctx.session, order, started, failed);
     (held, ran.effects)
+}
+
+/// Runs one command of a script under the script's locks. Returns what is left to do without them.
+pub(super) fn run_in_script<'o>(
+    worker: &'o Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    order: &Order<'o>,
+    held: &'o mut Held<'_>,
+    now_ms: i64,
+    record: &mut TransactionRecord,
+) -> Effects<'o> {
+    let started = clock::monotonic_ns();
+    let keys = Keyspace::new(&worker.node, Held::Lent(held), session, Patience::Worker);
+    keys.freeze(now_ms);
+    let mark = reply.mark();
+    let ran = run(worker, session, reply, order, keys, Call::Transaction, Sink::Transaction(record));
+    let failed = ran.error.is_some();
+    if let Some(error) = ran.error {
+        reply.rewind(mark);
+        count_error(worker, &error);
+        reply.error(&error.0);
+    }
+    count(worker, order, clock::monotonic_ns() - started, failed);
+    ran.effects
 }
 
 /// A reply has passed the client's hard output limit: it gets this instead, and is closed.
@@ -523,7 +562,7 @@ impl From<Busy> for Unlocked {
 fn lock<'a>(node: &'a Node, order: &Order<'_>, patience: Patience) -> Result<Held<'a>, Unlocked> {
     let locks = node.store.locks();
     match *node.plan(order.command) {
-        Plan::Nothing | Plan::Walk => Ok(Held::Nothing),
+        Plan::Nothing | Plan::Walk | Plan::Script => Ok(Held::Nothing),
         Plan::Everything(mode) => Ok(locks.lock_all(mode, patience)?),
         Plan::One(place, mode) => {
             let Some(key) = order.argv.get(place) else {
@@ -548,21 +587,61 @@ fn lock<'a>(node: &'a Node, order: &Order<'_>, patience: Patience) -> Result<Hel
     }
 }
 
+/// Locks for the lane, where nobody is to wait meanwhile. What only reads gets copies of its keys, which cost next to nothing
+/// (values are shared trees), and holds nothing; what writes owns the token, so that whoever meets its stripes parks.
+fn lock_for_long<'a>(
+    worker: &'a Worker,
+    session: &mut Session,
+    order: &Order<'_>,
+) -> Result<Held<'a>, Unlocked> {
+    let node = &*worker.node;
+    let plan = node.plan(order.command);
+    if matches!(plan, Plan::Walk | Plan::Everything(_)) {
+        return lock(node, order, Patience::Worker);
+    }
+    let mut wanted = Wanted::new();
+    // As in `lock`: the handler complains.
+    let _ = plan.collect(order.command.facts, order.argv, &node.store, &mut wanted);
+    if order.command.facts.flags.contains(flag::WRITE) {
+        let mut owned = node.store.locks().own(Patience::Worker)?;
+        wanted.iter().for_each(|&(index, _)| owned.reach(index, Mode::Write));
+        return Ok(Held::Owned(owned));
+    }
+    let held = node.store.locks().lock_wanted(&mut wanted, Patience::Worker)?;
+    let originals = Keyspace::new(node, held, session, Patience::Worker);
+    let mut found = Keys::new();
+    let _ = keys::keys_to_lock(order.command.facts, order.argv, &mut found);
+    let mut copies = Box::<Stripe>::default();
+    for key in &found {
+        originals.copy_to(order.argv[key.position], &mut copies);
+    }
+    session.reveal(originals.gate());
+    let (held, mut effects) = originals.release();
+    drop(held);
+    settle::after(worker, &mut effects);
+    Ok(Held::Copied(copies))
+}
+
 #[inline]
 fn account(worker: &Worker, session: &Session, order: &Order<'_>, started: u64, failed: bool) {
     let elapsed = clock::monotonic_ns() - started;
-    let stats = &worker.stats;
-    stats.processed.add(1);
-    stats.busy_ns.add(elapsed);
-    let command = &stats.commands[usize::from(order.command.id)];
-    command.calls.add(1);
-    command.nanoseconds.add(elapsed);
-    if failed {
-        command.failed.add(1);
-    }
+    worker.stats.busy_ns.add(elapsed);
+    count(worker, order, elapsed, failed);
     let slower_than = worker.node.config.get(Id::SlowlogLogSlowerThan);
     if slower_than >= 0 && elapsed / 1000 >= slower_than as u64 {
         note_slow(worker, session, order, elapsed / 1000);
+    }
+}
+
+/// Counts a command that has run.
+#[inline]
+fn count(worker: &Worker, order: &Order<'_>, elapsed_ns: u64, failed: bool) {
+    worker.stats.processed.add(1);
+    let command = &worker.stats.commands[usize::from(order.command.id)];
+    command.calls.add(1);
+    command.nanoseconds.add(elapsed_ns);
+    if failed {
+        command.failed.add(1);
     }
 }
 

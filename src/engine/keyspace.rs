@@ -231,6 +231,23 @@ impl<'a> Keyspace<'a> {
         Some(entry)
     }
 
+    /// Puts a copy of a key, if it is there, into a stripe of the caller's own.
+    pub(super) fn copy_to(&self, key: &[u8], copies: &mut Stripe) {
+        let hash = self.hash(key);
+        if let Some(entry) = self.peek(key)
+            && copies.db(self.db).is_none_or(|part| part.find(hash, key).is_none())
+        {
+            self.touch(entry);
+            let value = NewValue::Value(entry.clone_value());
+            copies.db_mut(self.db).insert(hash, key, value, entry.expiry(), entry.access());
+        }
+    }
+
+    /// How many elements the value of a key has, a string being one.
+    pub fn elements(&self, key: &[u8]) -> usize {
+        self.peek(key).map_or(0, |entry| entry.value().elements())
+    }
+
     /// Whether the key is there.
     pub fn exists(&self, key: &[u8]) -> bool {
         self.peek(key).is_some()

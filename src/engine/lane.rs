@@ -4,10 +4,10 @@
 //! errands that their workers have no time for.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::errand::{self, Errand};
 use super::node::Node;
@@ -16,6 +16,8 @@ use crate::base::log;
 
 /// The most threads of the lane.
 pub const THREADS_MAX: usize = 4;
+/// The thread that runs functions which keep state. It stays.
+const HOME: usize = 0;
 /// A thread that has had nothing to do for so long ends.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Between two tries of what the end of the server holds up.
@@ -31,13 +33,15 @@ pub struct Lane {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Arc<Errand>>,
+    /// Errands for the thread at [`HOME`] alone.
+    home: VecDeque<Arc<Errand>>,
     /// Errands that are left with the locks are to be run.
     woken: bool,
     /// Which threads there are.
     threads: [bool; THREADS_MAX],
     idle: usize,
     /// What threads are made of; none while there is no server around it.
-    node: Option<std::sync::Weak<Node>>,
+    node: Option<Weak<Node>>,
 }
 
 impl Lane {
@@ -46,6 +50,17 @@ impl Lane {
         let mut state = self.state.lock();
         state.queue.push_back(errand);
         self.call(state);
+    }
+
+    /// Leaves an errand to the thread that keeps the state of functions.
+    pub fn push_home(&self, errand: Arc<Errand>) {
+        let mut state = self.state.lock();
+        state.home.push_back(errand);
+        if !state.threads[HOME] {
+            return self.start(state, HOME);
+        }
+        drop(state);
+        self.called.notify_all();
     }
 
     /// Has the errands run that wait with the locks.
@@ -66,23 +81,26 @@ impl Lane {
         });
     }
 
-    fn call(&self, mut state: parking_lot::MutexGuard<'_, State>) {
+    fn call(&self, state: MutexGuard<'_, State>) {
         let wanted = state.queue.len() + usize::from(state.woken);
         if state.idle < wanted
-            && let Some(place) = state.threads.iter().position(|&there| !there)
-            && let Some(node) = state.node.as_ref().and_then(std::sync::Weak::upgrade)
+            && let Some(place) = state.threads.iter().rposition(|&there| !there)
         {
-            state.threads[place] = true;
-            drop(state);
-            let thread = std::thread::Builder::new().name(format!("lane-{place}"));
-            if let Err(error) = thread.spawn(move || run(&node, place)) {
-                log::warning!("Can't start a thread for slow commands: {error}");
-                self.state.lock().threads[place] = false;
-            }
-            return;
+            return self.start(state, place);
         }
         drop(state);
         self.called.notify_one();
+    }
+
+    fn start(&self, mut state: MutexGuard<'_, State>, place: usize) {
+        let Some(node) = state.node.as_ref().and_then(Weak::upgrade) else { return };
+        state.threads[place] = true;
+        drop(state);
+        let thread = std::thread::Builder::new().name(format!("lane-{place}"));
+        if let Err(error) = thread.spawn(move || run(&node, place)) {
+            log::warning!("Can't start a thread for slow commands: {error}");
+            self.state.lock().threads[place] = false;
+        }
     }
 
     /// The next thing to do: an errand, or None for those that wait with the locks; nothing when the thread may end.
@@ -92,13 +110,14 @@ impl Lane {
             if std::mem::take(&mut state.woken) {
                 return Some(None);
             }
-            if let Some(errand) = state.queue.pop_front() {
+            let own = if place == HOME { state.home.pop_front() } else { None };
+            if let Some(errand) = own.or_else(|| state.queue.pop_front()) {
                 return Some(Some(errand));
             }
             state.idle += 1;
             let idled = self.called.wait_for(&mut state, IDLE_MAX).timed_out();
             state.idle -= 1;
-            if idled && !state.woken && state.queue.is_empty() {
+            if idled && !state.woken && state.queue.is_empty() && place != HOME {
                 state.threads[place] = false;
                 return None;
             }
@@ -107,7 +126,7 @@ impl Lane {
 }
 
 fn run(node: &Arc<Node>, place: usize) {
-    let worker = Worker::of_lane(node.workers() + 1 + place, node.clone());
+    let worker = Worker::of_lane(node.workers() + 1 + place, node.clone(), place == HOME);
     while let Some(errand) = node.lane.next(place) {
         if node.is_closing() {
             std::thread::sleep(CLOSING_PAUSE);

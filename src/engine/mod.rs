@@ -34,7 +34,7 @@ pub mod worker;
 
 pub use args::Args;
 pub use blocking::{BlockRequest, TimeoutReply};
-pub use context::{Call, Context, Handling, keyed, keyed_alone, keyless, walking, whole};
+pub use context::{Call, Context, Handling, heavy, keyed, keyed_alone, keyless, script, walking, whole};
 pub use effects::{Effects, Reach};
 pub use error::{CommandError, CommandResult, text};
 pub use keyspace::{Editor, Keyspace};

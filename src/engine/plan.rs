@@ -22,6 +22,8 @@ pub enum Plan {
     Walk,
     /// Every stripe.
     Everything(Mode),
+    /// A script: it sees to its locks itself.
+    Script,
 }
 
 impl Plan {
@@ -31,6 +33,7 @@ impl Plan {
         let forced = (handling.locking == Locking::KeysAlone).then_some(Mode::Write);
         match handling.locking {
             Locking::Nothing => Self::Nothing,
+            Locking::Script => Self::Script,
             Locking::Walk => Self::Walk,
             Locking::Everything(mode) => Self::Everything(mode),
             Locking::Keys | Locking::KeysAlone => Self::of_keys(command.facts, forced),
@@ -65,7 +68,7 @@ impl Plan {
     ) -> Result<(), KeysError> {
         let mut add = |key: &[u8], mode| wanted.push((store.stripe_of(hash_of(key)), mode));
         match *self {
-            Self::Nothing | Self::Walk | Self::Everything(_) => {}
+            Self::Nothing | Self::Walk | Self::Everything(_) | Self::Script => {}
             Self::One(place, mode) => add(argv.get(place).ok_or(KeysError)?, mode),
             Self::Range(first, last, step, mode) => {
                 keys_of_range(argv, first, last, step).for_each(|key| add(key, mode));
@@ -80,6 +83,16 @@ impl Plan {
             }
         }
         Ok(())
+    }
+}
+
+/// First, last and step of a command's keys, where they stand at fixed places; all zero without keys.
+pub fn fixed_range(plan: &Plan) -> Option<(usize, i16, usize)> {
+    match *plan {
+        Plan::Nothing => Some((0, 0, 0)),
+        Plan::One(place, _) => Some((place, i16::try_from(place).ok()?, 1)),
+        Plan::Range(first, last, step, _) => Some((first, last, step)),
+        _ => None,
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct TransactionRecord {
     /// The database that the next command would run in.
     pub db: usize,
     pub bytes: Vec<u8>,
+    /// How many there are.
+    pub commands: usize,
     /// What it has changed.
     pub touched: Touched,
 }
@@ -41,10 +43,15 @@ pub(super) struct Touched {
 }
 
 impl Touched {
-    fn add(&mut self, effects: &Effects<'_>, changes: &[Change<'_>]) {
+    fn add(&mut self, expired: &[(usize, Vec<u8>)], changes: &[Change<'_>]) {
         self.hashes.extend(changes.iter().map(|change| change.hash));
-        self.hashes.extend(effects.expired.iter().map(|(_, key)| hash_of(key)));
-        self.whole |= changes.is_empty() && effects.expired.is_empty();
+        self.hashes.extend(expired.iter().map(|(_, key)| hash_of(key)));
+        self.whole |= changes.is_empty() && expired.is_empty();
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.hashes.append(&mut other.hashes);
+        self.whole |= other.whole;
     }
 
     /// Notes in the stripes that whoever reads these keys waits for record `sequence`.
@@ -62,10 +69,16 @@ impl Touched {
 }
 
 impl TransactionRecord {
+    /// Empty; the first command would run in `db`.
+    pub fn new(db: usize) -> Self {
+        Self { db, bytes: Vec::new(), commands: 0, touched: Touched::default() }
+    }
+
     /// Makes the next command run in `db`.
     pub fn select(&mut self, db: usize) {
         if db != self.db {
             encode_command(&mut self.bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
+            self.commands += 1;
             self.db = db;
         }
     }
@@ -270,15 +283,19 @@ fn record(
         Propagation::Nothing => 0,
         Propagation::Verbatim => usize::from(effects.dirty != 0),
         Propagation::Instead(records) => records.len(),
+        Propagation::Block(block) => block.commands,
     };
     let count = effects.expired.len() + own;
     if count == 0 {
         return 0;
     }
     let mut touched = Touched::default();
-    touched.add(effects, changes);
     let expired = std::mem::take(&mut effects.expired);
-    let propagation = std::mem::take(&mut effects.propagation);
+    let mut propagation = std::mem::take(&mut effects.propagation);
+    match &mut propagation {
+        Propagation::Block(block) => touched.append(std::mem::take(&mut block.touched)),
+        _ => touched.add(&expired, changes),
+    }
     let dirty = effects.dirty;
     let encode = |bytes: &mut Vec<u8>| {
         for (of, key) in &expired {
@@ -292,14 +309,15 @@ fn record(
             Propagation::Instead(records) => {
                 records.iter().for_each(|record| encode_command(bytes, record.iter()));
             }
+            Propagation::Block(block) => bytes.extend_from_slice(&block.bytes),
         }
     };
     match sink {
         Sink::Transaction(whole) => {
             whole.select(db);
             encode(&mut whole.bytes);
-            whole.touched.hashes.append(&mut touched.hashes);
-            whole.touched.whole |= touched.whole;
+            whole.commands += count;
+            whole.touched.append(touched);
             0
         }
         Sink::Journal => {

@@ -16,7 +16,7 @@ use super::execute::{self, Order};
 use super::node::Node;
 use super::plan::Plan;
 use super::session::Session;
-use super::settle::{Sink, Touched, TransactionRecord, in_transaction};
+use super::settle::{Sink, TransactionRecord, in_transaction};
 use super::spec::flag;
 use super::worker::Worker;
 use crate::base::clock;
@@ -175,6 +175,12 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
     {
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}")));
     }
+    if !ctx.session.replays
+        && let Some(place) = orders.iter().find_map(|order| elsewhere(ctx.worker, order))
+    {
+        ctx.session.parking = Some(place);
+        return Ok(());
+    }
     let held = match lock(node, &orders, ctx.session) {
         Ok(held) => held,
         Err(busy) => {
@@ -206,9 +212,10 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
 fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<Held<'q>, Busy> {
     let patience = if session.replays { Patience::Endless } else { Patience::Worker };
     let mut wanted = Wanted::new();
-    let mut everything = None;
+    let (mut everything, mut has_scripts) = (None, false);
     for order in orders {
         match *node.plan(order.command) {
+            Plan::Script => has_scripts = true,
             Plan::Walk => everything = everything.max(Some(Mode::Read)),
             Plan::Everything(mode) => everything = everything.max(Some(mode)),
             plan => {
@@ -220,6 +227,15 @@ fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<H
     for watched in session.watches.iter().flat_map(|watches| &watches.keys) {
         wanted.push((node.store.stripe_of(hash_of(&watched.1)), Mode::Read));
     }
+    if has_scripts {
+        // What scripts reach is seen when they do.
+        let mut owned = node.store.locks().own(patience)?;
+        wanted.iter().for_each(|&(index, _)| owned.reach(index, Mode::Write));
+        if everything.is_some() {
+            owned.reach_all(Mode::Write);
+        }
+        return Ok(Held::Owned(owned));
+    }
     match everything {
         Some(mode) => {
             let strongest = wanted.iter().map(|(_, mode)| *mode).max().map_or(mode, |other| other.max(mode));
@@ -227,6 +243,12 @@ fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<H
         }
         None => node.store.locks().lock_wanted(&mut wanted, patience),
     }
+}
+
+/// Where a script among the commands is to be run, if not here.
+fn elsewhere(worker: &Worker, order: &Order<'_>) -> Option<Place> {
+    (*worker.node.plan(order.command) == Plan::Script)
+        .then(|| (order.handling.elsewhere)(worker, order.argv))?
 }
 
 /// Whether a watched key has changed, or has expired since.
@@ -249,7 +271,7 @@ fn run_locked<'q>(
     now_ms: i64,
 ) {
     let db = ctx.session.db;
-    let mut journaled = TransactionRecord { db, bytes: Vec::new(), touched: Touched::default() };
+    let mut journaled = TransactionRecord::new(db);
     ctx.reply.array(orders.len());
     let mut leftovers = Vec::new();
     for order in orders {

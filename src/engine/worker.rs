@@ -33,6 +33,8 @@ pub struct Worker {
     pub(super) runs_errands: Cell<bool>,
     /// Whether it is a thread of the lane, which may take its time.
     pub(super) is_lane: bool,
+    /// Whether it is the thread that runs functions which keep state.
+    pub(super) is_home: bool,
 }
 
 struct Message {
@@ -55,12 +57,13 @@ impl Worker {
             errands: RefCell::default(),
             runs_errands: Cell::new(false),
             is_lane: false,
+            is_home: false,
         }
     }
 
     /// The state of a thread of the lane.
-    pub(super) fn of_lane(id: usize, node: Arc<Node>) -> Self {
-        Self { is_lane: true, ..Self::new(id, node) }
+    pub(super) fn of_lane(id: usize, node: Arc<Node>, is_home: bool) -> Self {
+        Self { is_lane: true, is_home, ..Self::new(id, node) }
     }
 
     /// How long it may wait for a stripe that somebody holds for long.

@@ -35,8 +35,11 @@ fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
     }
     node.saving.stop();
     node.closing.store(true, Ordering::SeqCst);
-    // Whoever has begun ends; whoever begins sees that the server closes.
-    drop(node.store.locks().hold_all(Mode::Write));
+    // Whoever has begun ends; whoever begins sees that the server closes. A script that does not end has written nothing yet.
+    let is_stuck = node.scripting.is_slow(node.config.get(Id::BusyReplyThreshold));
+    if saves != Some(false) || !is_stuck {
+        drop(node.store.locks().hold_all(Mode::Write));
+    }
     let logged = write_log(node) || forces;
     let ready = logged && (save(node, saves) || forces);
     if !ready {

@@ -139,6 +139,8 @@ pub enum Held<'a> {
     Many(Vec<(usize, Guard<'a>)>),
     /// Several or all, and the token.
     Owned(Owned<'a>),
+    /// None: copies of the keys, in a stripe of their own.
+    Copied(Box<Stripe>),
     /// Those of a script or transaction, lent to one of its commands.
     Lent(&'a mut (dyn Stripes + 'a)),
 }
@@ -510,6 +512,7 @@ impl Stripes for Held<'_> {
                 Some(guards[place].1.stripe())
             }
             Self::Owned(owned) => Some(owned.guards[owned.place(index).ok()?].1.stripe()),
+            Self::Copied(stripe) => Some(stripe),
             Self::Lent(stripes) => stripes.stripe(index),
             _ => None,
         }
@@ -535,6 +538,7 @@ impl Stripes for Held<'_> {
     fn each(&self, visit: &mut dyn FnMut(&Stripe)) {
         match self {
             Self::Nothing => {}
+            Self::Copied(stripe) => visit(stripe),
             Self::One(_, guard) => visit(guard.stripe()),
             Self::Many(guards) => guards.iter().for_each(|(_, guard)| visit(guard.stripe())),
             Self::Owned(owned) => owned.guards.iter().for_each(|(_, guard)| visit(guard.stripe())),
@@ -544,7 +548,7 @@ impl Stripes for Held<'_> {
 
     fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Stripe)) {
         match self {
-            Self::Nothing => {}
+            Self::Nothing | Self::Copied(_) => {}
             Self::One(_, guard) => guard.stripe_mut().into_iter().for_each(visit),
             Self::Many(guards) | Self::Owned(Owned { guards, .. }) => {
                 guards.iter_mut().filter_map(|(_, guard)| guard.stripe_mut()).for_each(visit);

@@ -70,6 +70,17 @@ impl Store {
         &self.locks
     }
 
+    /// About how many keys a database has, from a few stripes.
+    pub fn estimated_keys(&self, db: usize) -> usize {
+        const SAMPLE: usize = 8;
+        let step = self.stripes() / SAMPLE;
+        let keys = |index: usize| {
+            let stripe = self.locks.try_read(index * step)?;
+            stripe.db(db).map(|part| part.table().len())
+        };
+        (0..SAMPLE).filter_map(keys).sum::<usize>() * step
+    }
+
     /// A key of this stripe has been given this expiry.
     #[inline]
     pub fn note_expiry(&self, stripe: usize, at_ms: i64) {

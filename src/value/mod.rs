@@ -108,6 +108,20 @@ pub enum ValueRef<'a> {
     Stream(&'a Stream),
 }
 
+impl ValueRef<'_> {
+    /// How many elements it has, a string being one.
+    pub fn elements(self) -> usize {
+        match self {
+            Self::Integer(_) | Self::Text(_) | Self::Large(_) => 1,
+            Self::List(list) => list.len(),
+            Self::Set(set) => set.len(),
+            Self::Hash(hash) => hash.len(),
+            Self::ZSet(zset) => zset.len(),
+            Self::Stream(stream) => stream.entries().len() as usize,
+        }
+    }
+}
+
 /// A value inside its key's entry, to be changed in place.
 pub enum ValueMut<'a> {
     /// A short string or an integer: replaced as a whole by the store.

@@ -8,9 +8,10 @@ pub(super) mod object;
 mod rename;
 mod wait;
 
+use crate::commands::weight;
 use crate::config::keyspace_events as event;
 use crate::engine::keyspace::Touch;
-use crate::engine::{Args, CommandResult, Context, Handling, Row, keyed, keyless, walking};
+use crate::engine::{Args, CommandResult, Context, Handling, Row, heavy, keyed, keyless, walking};
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
@@ -32,7 +33,7 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("RENAMENX", keyed(rename::renamenx)),
     Row::new("COPY", keyed(rename::copy)),
     Row::new("MOVE", keyed(rename::move_key)),
-    Row::new("KEYS", walking(keys::keys)),
+    Row::new("KEYS", heavy(walking(keys::keys), weight::of_database)),
     Row::new("SCAN", walking(keys::scan)),
     Row::new("RANDOMKEY", walking(keys::randomkey)),
     Row::new("OBJECT|ENCODING", keyed(object::encoding)),

@@ -10,8 +10,11 @@ use super::item::ReplyItem;
 use super::sample;
 use super::scan::{self, Page, ScanOptions};
 use crate::base::number;
+use crate::commands::weight;
 use crate::config::keyspace_events as event;
-use crate::engine::{Args, CommandError, CommandResult, Context, Editor, Handling, Row, keyed, limits, text};
+use crate::engine::{
+    Args, CommandError, CommandResult, Context, Editor, Handling, Row, heavy, keyed, limits, text,
+};
 use crate::resp::Reply;
 use crate::store::NewValue;
 use crate::value::compact::listpack::Item;
@@ -32,9 +35,9 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("ZSCAN", keyed(zscan)),
     Row::new("ZCOUNT", keyed(range::zcount)),
     Row::new("ZLEXCOUNT", keyed(range::zlexcount)),
-    Row::new("ZRANGE", keyed(range::zrange)),
+    Row::new("ZRANGE", heavy(keyed(range::zrange), weight::of_range)),
     Row::new("ZRANGESTORE", keyed(range::zrangestore)),
-    Row::new("ZREVRANGE", keyed(range::zrevrange)),
+    Row::new("ZREVRANGE", heavy(keyed(range::zrevrange), weight::of_range)),
     Row::new("ZRANGEBYSCORE", keyed(range::zrangebyscore)),
     Row::new("ZREVRANGEBYSCORE", keyed(range::zrevrangebyscore)),
     Row::new("ZRANGEBYLEX", keyed(range::zrangebylex)),
@@ -48,13 +51,13 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("BZPOPMIN", keyed(pop::bzpopmin)),
     Row::new("BZPOPMAX", keyed(pop::bzpopmax)),
     Row::new("BZMPOP", keyed(pop::bzmpop)),
-    Row::new("ZUNION", keyed(algebra::zunion)),
-    Row::new("ZINTER", keyed(algebra::zinter)),
-    Row::new("ZDIFF", keyed(algebra::zdiff)),
-    Row::new("ZUNIONSTORE", keyed(algebra::zunionstore)),
-    Row::new("ZINTERSTORE", keyed(algebra::zinterstore)),
-    Row::new("ZDIFFSTORE", keyed(algebra::zdiffstore)),
-    Row::new("ZINTERCARD", keyed(algebra::zintercard)),
+    Row::new("ZUNION", heavy(keyed(algebra::zunion), weight::of_counted)),
+    Row::new("ZINTER", heavy(keyed(algebra::zinter), weight::of_counted)),
+    Row::new("ZDIFF", heavy(keyed(algebra::zdiff), weight::of_counted)),
+    Row::new("ZUNIONSTORE", heavy(keyed(algebra::zunionstore), weight::of_counted_sources)),
+    Row::new("ZINTERSTORE", heavy(keyed(algebra::zinterstore), weight::of_counted_sources)),
+    Row::new("ZDIFFSTORE", heavy(keyed(algebra::zdiffstore), weight::of_counted_sources)),
+    Row::new("ZINTERCARD", heavy(keyed(algebra::zintercard), weight::of_counted)),
 ];
 
 const NX_WITH_XX: &str = "ERR XX and NX options at the same time are not compatible";

@@ -1,18 +1,125 @@
 //! Scripts and functions as commands run them.
+//!
+//! Sources are kept once for the server, by their SHA1; each thread that runs scripts has an interpreter of its own, which
+//! compiles a source when it first meets it and keeps the result. `run` is one call, `running` what others may know of it.
 
+mod run;
 mod running;
 
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+
+pub use run::{Invocation, elsewhere, elsewhere_unknown, run};
 pub use running::{Killed, RunningScript, Slot};
+
+use super::error::CommandError;
+use super::node::Node;
+use super::plan::fixed_range;
+use super::table::Lookup;
+use crate::scripting::reach::{self, CallShape, Reach};
+use crate::scripting::shebang::{self, Flags};
+use crate::scripting::{Interpreter, Sha, sha1_hex};
+
+/// A script whose longest run takes more, in microseconds, is run by the lane.
+const QUICK_US_MAX: u64 = 200;
+/// What a script is taken to need before it has run.
+const UNKNOWN_US: u64 = u64::MAX;
 
 /// What all threads share about scripts.
 pub struct Scripting {
     slots: Box<[Slot]>,
+    scripts: DashMap<Sha, Arc<Source>>,
+    /// How often the scripts have been thrown away (SCRIPT FLUSH): interpreters follow.
+    flushes: AtomicU64,
+}
+
+/// A script by its source.
+pub struct Source {
+    /// Its name.
+    pub sha: Sha,
+    /// All of it.
+    pub text: Box<[u8]>,
+    /// What its first line says, if it has one that does.
+    pub flags: Option<Flags>,
+    /// How it behaves.
+    pub script: Script,
+}
+
+/// How a script or function behaves.
+pub struct Script {
+    /// What it reaches.
+    pub reach: Reach,
+    /// Whether it keeps state between calls, so that one thread must run all of them.
+    pub is_bound: bool,
+    /// How long it takes at most, in microseconds; what was long ago counts less.
+    longest_us: AtomicU64,
+}
+
+thread_local! {
+    /// This thread's interpreter, and the number of flushes that it knows of.
+    static INTERPRETER: RefCell<(u64, Interpreter)> = RefCell::default();
+}
+
+impl Script {
+    /// One that has never run.
+    pub fn new(reach: Reach, is_bound: bool) -> Self {
+        Self { reach, is_bound, longest_us: AtomicU64::new(UNKNOWN_US) }
+    }
+
+    /// Whether it may take long.
+    pub fn is_slow(&self) -> bool {
+        self.longest_us.load(Ordering::Relaxed) > QUICK_US_MAX
+    }
+
+    /// It has run for so long. Written only when it says something new: many threads may run it.
+    pub(super) fn note_run(&self, elapsed_us: u64) {
+        let longest = self.longest_us.load(Ordering::Relaxed);
+        if longest == UNKNOWN_US || elapsed_us > longest {
+            self.longest_us.store(elapsed_us, Ordering::Relaxed);
+        } else if longest > QUICK_US_MAX {
+            // The processor may have been taken away: one slow run is forgotten after some hundred quick ones.
+            self.longest_us.store(longest - longest / 64 - 1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Scripting {
     /// Without any script, for this many threads.
     pub fn new(threads: usize) -> Self {
-        Self { slots: (0..threads).map(|_| Slot::default()).collect() }
+        Self {
+            slots: (0..threads).map(|_| Slot::default()).collect(),
+            scripts: DashMap::new(),
+            flushes: AtomicU64::new(0),
+        }
+    }
+
+    /// The script of this name.
+    pub fn find(&self, sha: &Sha) -> Option<Arc<Source>> {
+        self.scripts.get(sha).map(|source| source.clone())
+    }
+
+    /// Number of scripts.
+    pub fn count(&self) -> usize {
+        self.scripts.len()
+    }
+
+    /// Bytes of their sources.
+    pub fn source_bytes(&self) -> usize {
+        self.scripts.iter().map(|source| source.text.len() + size_of::<Source>()).sum()
+    }
+
+    /// Bytes that the interpreters of all threads use.
+    pub fn interpreter_bytes(&self) -> usize {
+        self.slots.iter().map(Slot::interpreter_bytes).sum()
+    }
+
+    /// Throws all scripts away.
+    pub fn flush(&self) {
+        self.scripts.clear();
+        self.flushes.fetch_add(1, Ordering::Release);
     }
 
     /// Whether a script has run for longer than so many milliseconds.
@@ -30,4 +137,48 @@ impl Scripting {
     pub fn running_function(&self) -> Option<RunningScript> {
         running::running_function(&self.slots)
     }
+}
+
+/// The script with this source, which is compiled and kept if it is new.
+///
+/// # Errors
+/// Its first line is wrong, or it does not compile.
+pub fn load(node: &Node, text: &[u8]) -> Result<Arc<Source>, CommandError> {
+    let sha = sha1_hex(text);
+    if let Some(source) = node.scripting.find(&sha) {
+        return Ok(source);
+    }
+    let header = shebang::script_header(text).map_err(CommandError::new)?;
+    with_interpreter(node, |interpreter| interpreter.compile(&sha, text)).map_err(CommandError::new)?;
+    let reach = reach::of_script(text, |name| shape(node, name));
+    let source =
+        Arc::new(Source { sha, text: text.into(), flags: header.flags, script: Script::new(reach, false) });
+    node.scripting.scripts.insert(sha, source.clone());
+    Ok(source)
+}
+
+/// Where the keys of a command are that a script of class A may call: one that reaches nothing else.
+fn shape(node: &Node, name: &[u8]) -> Option<CallShape> {
+    use super::spec::flag;
+    let Lookup::Found(command) = node.table.look_up(&[name]) else { return None };
+    let facts = command.facts;
+    let barred = [flag::NOSCRIPT, flag::MOVABLEKEYS, flag::MAY_REPLICATE];
+    if command.handler.is_none() || barred.into_iter().any(|flag| facts.flags.contains(flag)) {
+        return None;
+    }
+    let writes = facts.flags.contains(flag::WRITE);
+    let (first, last, step) = fixed_range(node.plan(command))?;
+    Some(CallShape { first, last, step, writes })
+}
+
+/// Lends this thread's interpreter.
+pub fn with_interpreter<R>(node: &Node, action: impl FnOnce(&mut Interpreter) -> R) -> R {
+    let flushes = node.scripting.flushes.load(Ordering::Acquire);
+    INTERPRETER.with_borrow_mut(|(known, interpreter)| {
+        if *known != flushes {
+            interpreter.forget_scripts();
+            *known = flushes;
+        }
+        action(interpreter)
+    })
 }

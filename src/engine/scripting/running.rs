@@ -1,6 +1,6 @@
 //! The scripts that run at this moment, one at most for each thread that runs commands: for SCRIPT KILL, FUNCTION KILL and BUSY.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -16,6 +16,8 @@ pub struct Slot {
     wrote: AtomicBool,
     /// Whether it is to end.
     killed: AtomicBool,
+    /// Bytes that the thread's interpreter uses.
+    interpreter_bytes: AtomicUsize,
     /// What it is: looked at by others only when it is slow.
     subject: Mutex<Subject>,
 }
@@ -79,6 +81,16 @@ impl Slot {
     pub(super) fn elapsed_us(&self) -> Option<u64> {
         let since_us = self.since_us.load(Ordering::Acquire);
         (since_us != 0).then(|| clock::monotonic_us().saturating_sub(since_us))
+    }
+
+    /// Bytes that the thread's interpreter uses.
+    pub(super) fn interpreter_bytes(&self) -> usize {
+        self.interpreter_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Its interpreter uses so many bytes.
+    pub(super) fn note_bytes(&self, bytes: usize) {
+        self.interpreter_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// It has ended.

@@ -1,0 +1,185 @@
+//! EVAL and its kin, and SCRIPT: scripts by their source or its SHA1.
+
+use crate::engine::errand::Place;
+use crate::engine::scripting::{self, Invocation, Killed, Source};
+use crate::engine::worker::Worker;
+use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyless, script};
+use crate::scripting::{Failure, Sha, sha1_hex};
+
+/// The rows of this family.
+pub static COMMANDS: &[Row<Handling>] = &[
+    Row::new("EVAL", script(eval, elsewhere_by_source)),
+    Row::new("EVAL_RO", script(eval_ro, elsewhere_by_source)),
+    Row::new("EVALSHA", script(evalsha, elsewhere_by_name)),
+    Row::new("EVALSHA_RO", script(evalsha_ro, elsewhere_by_name)),
+    Row::new("SCRIPT|DEBUG", keyless(script_debug)),
+    Row::new("SCRIPT|EXISTS", keyless(script_exists)),
+    Row::new("SCRIPT|FLUSH", keyless(script_flush)),
+    Row::new("SCRIPT|HELP", keyless(script_help)),
+    Row::new("SCRIPT|KILL", keyless(script_kill)),
+    Row::new("SCRIPT|LOAD", keyless(script_load)),
+];
+
+const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+
+/// EVAL script numkeys [key [key ...]] [arg [arg ...]]
+fn eval<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    eval_source(ctx, args, false)
+}
+
+/// EVAL_RO script numkeys [key [key ...]] [arg [arg ...]]
+fn eval_ro<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    eval_source(ctx, args, true)
+}
+
+/// EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]
+fn evalsha<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    eval_name(ctx, args, false)
+}
+
+/// EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]
+fn evalsha_ro<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    eval_name(ctx, args, true)
+}
+
+fn eval_source<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -> CommandResult {
+    let (keys, arguments) = keys_and_arguments(args)?;
+    let source = scripting::load(ctx.node, args.at(1))?;
+    run(ctx, args, &source, keys, arguments, read_only)
+}
+
+fn eval_name<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -> CommandResult {
+    let (keys, arguments) = keys_and_arguments(args)?;
+    let source = Sha::parse(args.at(1)).and_then(|sha| ctx.node.scripting.find(&sha)).ok_or(NO_SCRIPT)?;
+    run(ctx, args, &source, keys, arguments, read_only)
+}
+
+fn run<'a>(
+    ctx: &mut Context<'_, 'a>,
+    args: Args<'a>,
+    source: &Source,
+    keys: &'a [&'a [u8]],
+    arguments: &'a [&'a [u8]],
+    read_only: bool,
+) -> CommandResult {
+    let flags = source.flags;
+    let call = Invocation { script: &source.script, function: "", flags, read_only, keys, arguments };
+    scripting::run(ctx, &call, args.from(0), |interpreter, host, reply| {
+        if !interpreter.has(&source.sha) {
+            interpreter
+                .compile(&source.sha, &source.text)
+                .map_err(|text| Failure { text, counted: false })?;
+        }
+        interpreter.run(&source.sha, keys, arguments, host, reply)
+    })
+}
+
+/// The keys of a script or function and its other arguments, told apart by their number.
+pub(super) fn keys_and_arguments<'a>(
+    args: Args<'a>,
+) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), CommandError> {
+    let count = args.integer(2)?;
+    let rest = args.from(3);
+    if count > rest.len() as i64 {
+        return Err("ERR Number of keys can't be greater than number of args".into());
+    }
+    if count < 0 {
+        return Err("ERR Number of keys can't be negative".into());
+    }
+    Ok(rest.split_at(count as usize))
+}
+
+fn elsewhere_by_source(worker: &Worker, argv: &[&[u8]]) -> Option<Place> {
+    let known = argv.get(1).and_then(|text| worker.node.scripting.find(&sha1_hex(text)));
+    // What nobody has seen may take any time.
+    known.map_or_else(
+        || scripting::elsewhere_unknown(worker),
+        |source| scripting::elsewhere(worker, &source.script),
+    )
+}
+
+fn elsewhere_by_name(worker: &Worker, argv: &[&[u8]]) -> Option<Place> {
+    let sha = argv.get(1).and_then(|name| Sha::parse(name))?;
+    scripting::elsewhere(worker, &worker.node.scripting.find(&sha)?.script)
+}
+
+/// SCRIPT LOAD script
+fn script_load<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let source = scripting::load(ctx.node, args.at(2))?;
+    ctx.reply.bulk(source.sha.as_bytes());
+    Ok(())
+}
+
+/// SCRIPT EXISTS sha1 [sha1 ...]
+fn script_exists<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let names = args.from(2);
+    ctx.reply.array(names.len());
+    for name in names {
+        let found = Sha::parse(name).is_some_and(|sha| ctx.node.scripting.find(&sha).is_some());
+        ctx.reply.integer(found.into());
+    }
+    Ok(())
+}
+
+/// SCRIPT FLUSH [ASYNC | SYNC]
+fn script_flush<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    if args.len() > 3 || args.len() == 3 && !args.is(2, "async") && !args.is(2, "sync") {
+        return Err("ERR SCRIPT FLUSH only support SYNC|ASYNC option".into());
+    }
+    ctx.node.scripting.flush();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// SCRIPT KILL
+fn script_kill<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    answer_kill(ctx, ctx.node.scripting.kill(false))
+}
+
+/// What SCRIPT KILL and FUNCTION KILL reply.
+pub(super) fn answer_kill(ctx: &mut Context<'_, '_>, killed: Killed) -> CommandResult {
+    match killed {
+        Killed::Yes => {
+            ctx.reply.ok();
+            Ok(())
+        }
+        Killed::NotBusy => Err("NOTBUSY No scripts in execution right now.".into()),
+        Killed::Unkillable => {
+            Err("UNKILLABLE Sorry the script already executed write commands against the dataset. You can either \
+                 wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+                .into())
+        }
+    }
+}
+
+/// SCRIPT DEBUG NO
+fn script_debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    if args.is(2, "no") {
+        ctx.reply.ok();
+        return Ok(());
+    }
+    if args.is(2, "yes") || args.is(2, "sync") {
+        return Err("ERR the Lua debugger is not available in this server".into());
+    }
+    Err("ERR Use SCRIPT DEBUG YES/SYNC/NO".into())
+}
+
+/// SCRIPT HELP
+fn script_help<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    ctx.reply.help(&[
+        "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "DEBUG NO",
+        "    Debugging is off, and can't be switched on in this server.",
+        "EXISTS <sha1> [<sha1> ...]",
+        "    For each digest, whether its script is in the cache.",
+        "FLUSH [ASYNC|SYNC]",
+        "    Empties the cache of scripts.",
+        "KILL",
+        "    Stops the script that has run longest, unless it has written.",
+        "LOAD <script>",
+        "    Puts a script into the cache without running it.",
+        "HELP",
+        "    Prints this help.",
+    ]);
+    Ok(())
+}

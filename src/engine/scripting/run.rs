@@ -1,0 +1,336 @@
+//! One call of a script: its locks, its commands, its record.
+//!
+//! A script that was proved to reach nothing but `KEYS[..]` (class A) locks their stripes like any command. Any other (class B)
+//! owns the token and takes each stripe when it first reaches for it (design 2.5). Either way all are kept until it ends, its
+//! commands run under them at one moment of time, and what they have changed is one record of the journal.
+
+use super::super::context::{Call, Context};
+use super::super::effects::{Block, Effects};
+use super::super::errand::Place;
+use super::super::error::{CommandError, CommandResult, text};
+use super::super::execute::{self, Order};
+use super::super::node::Node;
+use super::super::plan::Plan;
+use super::super::session::Session;
+use super::super::settle::TransactionRecord;
+use super::super::spec::{Facts, flag};
+use super::super::table::Lookup;
+use super::super::worker::Worker;
+use super::Script;
+use super::running::Slot;
+use crate::base::hash::hash as hash_of;
+use crate::base::log;
+use crate::config::Id;
+use crate::resp::{Protocol, Reply};
+use crate::scripting::reach::Reach;
+use crate::scripting::shebang::Flags;
+use crate::scripting::{Failure, Host, Interpreter};
+use crate::store::{Busy, Held, Mode, Patience, Wanted};
+
+/// A script or function that somebody has called.
+pub struct Invocation<'i, 'a> {
+    /// What is known about it.
+    pub script: &'i Script,
+    /// The function's name; empty for a script.
+    pub function: &'i str,
+    /// What it says of itself, if it does.
+    pub flags: Option<Flags>,
+    /// Whether the caller allows no writes (EVAL_RO and its kin).
+    pub read_only: bool,
+    /// The keys that it was given.
+    pub keys: &'a [&'a [u8]],
+    /// The other arguments.
+    pub arguments: &'a [&'a [u8]],
+}
+
+/// Runs a script, or leaves the request to be run elsewhere. `body` has the interpreter run it.
+///
+/// # Errors
+/// What it may not do at this time, and what it raises.
+pub fn run<'a>(
+    ctx: &mut Context<'_, 'a>,
+    call: &Invocation<'_, 'a>,
+    command: &'a [&'a [u8]],
+    body: impl FnOnce(&mut Interpreter, &mut dyn Host, &mut Reply) -> Result<(), Failure>,
+) -> CommandResult {
+    let is_short_of_memory = refuse_at_start(ctx, call)?;
+    if matches!(ctx.call, Call::Direct) && !lock(ctx, call) {
+        return Ok(());
+    }
+    let now_ms = ctx.keys.now_ms();
+    let is_block = !matches!(ctx.call, Call::Direct);
+    let may_write = !call.read_only && !call.flags.is_some_and(|flags| flags.contains(Flags::NO_WRITES));
+    let (protocol, db) = (ctx.session.protocol, ctx.session.db);
+    let (worker, node) = (ctx.worker, ctx.node);
+    let slot = &node.scripting.slots[worker.id];
+    slot.begin(call.function, command);
+    let mut caller = Caller {
+        worker,
+        node,
+        slot,
+        session: &mut *ctx.session,
+        held: ctx.keys.held_mut(),
+        effects: Effects::default(),
+        record: TransactionRecord::new(db),
+        now_ms,
+        may_write,
+        is_short_of_memory,
+        obeys_disk: !is_block,
+        replicates: true,
+        told_slow: false,
+    };
+    let result = super::with_interpreter(node, |interpreter| {
+        let result = body(interpreter, &mut caller, ctx.reply);
+        slot.note_bytes(interpreter.script_memory_bytes() + interpreter.function_memory_bytes());
+        result
+    });
+    let elapsed_us = slot.elapsed_us().unwrap_or_default();
+    slot.end();
+    let Caller { effects, mut record, .. } = caller;
+    record.select(db);
+    (ctx.session.protocol, ctx.session.db) = (protocol, db);
+    call.script.note_run(elapsed_us);
+    ctx.keys.effects.absorb(effects);
+    if record.commands > 0 {
+        let TransactionRecord { bytes, commands, touched, .. } = record;
+        ctx.keys.effects.propagate_block(Block { bytes, commands, touched });
+    } else {
+        ctx.keys.effects.propagate_nothing();
+    }
+    match result {
+        Ok(()) => Ok(()),
+        Err(failure) if failure.counted => {
+            ctx.reply.error(&failure.text);
+            Ok(())
+        }
+        Err(failure) => Err(CommandError::new(failure.text)),
+    }
+}
+
+/// What keeps a script from starting. Returns whether memory is short, so that it may not use more.
+fn refuse_at_start(ctx: &Context<'_, '_>, call: &Invocation<'_, '_>) -> Result<bool, CommandError> {
+    let node = ctx.node;
+    let replays = ctx.session.replays;
+    let is_full = node.config.get(Id::MaxMemory) != 0
+        && !replays
+        && matches!(ctx.call, Call::Direct)
+        && !super::super::evict::make_room(ctx.worker);
+    let Some(flags) = call.flags else { return Ok(is_full) };
+    let writes = !flags.contains(Flags::NO_WRITES);
+    if writes && call.read_only {
+        return Err("ERR Can not execute a script with write flag using *_ro command.".into());
+    }
+    if writes
+        && !replays
+        && let Some(reason) = execute::write_refusal(node)
+    {
+        return Err(CommandError::new(reason));
+    }
+    let allows = flags.contains(Flags::ALLOW_OOM) || !writes;
+    if is_full && !allows {
+        return Err(
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+                .into(),
+        );
+    }
+    Ok(is_full && !flags.contains(Flags::ALLOW_OOM))
+}
+
+/// Takes what the script is known to need; false if it is to be run elsewhere or later.
+fn lock<'a>(ctx: &mut Context<'_, 'a>, call: &Invocation<'_, 'a>) -> bool {
+    let replays = ctx.session.replays;
+    if !replays && let Some(place) = elsewhere(ctx.worker, call.script) {
+        ctx.session.parking = Some(place);
+        return false;
+    }
+    let patience = if replays { Patience::Endless } else { Patience::Worker };
+    match take(ctx, call, patience) {
+        Ok(held) => *ctx.keys.held_mut() = held,
+        Err(busy) => {
+            ctx.session.parking = Some(Place::Locks(busy));
+            return false;
+        }
+    }
+    if ctx.node.is_closing() && !replays {
+        ctx.session.deferred = true;
+        return false;
+    }
+    true
+}
+
+/// Where a script is to be run that nobody has seen.
+pub fn elsewhere_unknown(worker: &Worker) -> Option<Place> {
+    (!worker.is_lane).then_some(Place::Lane)
+}
+
+/// Where a script is to be run if not here: what may take long has threads of its own, and what keeps state one thread.
+pub fn elsewhere(worker: &Worker, script: &Script) -> Option<Place> {
+    match () {
+        () if script.is_bound && !worker.is_home => Some(Place::Home),
+        () if script.is_slow() && !worker.is_lane => Some(Place::Lane),
+        () => None,
+    }
+}
+
+fn take<'a>(ctx: &Context<'_, 'a>, call: &Invocation<'_, 'a>, patience: Patience) -> Result<Held<'a>, Busy> {
+    let store = ctx.keys.store();
+    let stripe_of = |key: &&[u8]| store.stripe_of(hash_of(key));
+    match call.script.reach {
+        // What is slow owns the token: nobody else may hold a stripe for long.
+        Reach::Declared { writes } if !ctx.worker.is_lane => {
+            let mode = if writes { Mode::Write } else { Mode::Read };
+            let mut wanted: Wanted = call.keys.iter().map(|key| (stripe_of(key), mode)).collect();
+            store.locks().lock_wanted(&mut wanted, patience)
+        }
+        Reach::Declared { .. } => {
+            let mut owned = store.locks().own(patience)?;
+            call.keys.iter().for_each(|key| owned.reach(stripe_of(key), Mode::Write));
+            Ok(Held::Owned(owned))
+        }
+        Reach::Anything => Ok(Held::Owned(store.locks().own(patience)?)),
+    }
+}
+
+/// The server as a running script reaches it.
+struct Caller<'c, 'h> {
+    worker: &'c Worker,
+    node: &'c Node,
+    slot: &'c Slot,
+    session: &'c mut Session,
+    held: &'c mut Held<'h>,
+    /// What is left to do when the locks are gone.
+    effects: Effects<'static>,
+    record: TransactionRecord,
+    now_ms: i64,
+    may_write: bool,
+    is_short_of_memory: bool,
+    /// Whether a failing disk refuses its writes; within EXEC that has been looked at before.
+    obeys_disk: bool,
+    /// Whether writes go into the journal (redis.set_repl).
+    replicates: bool,
+    told_slow: bool,
+}
+
+impl Host for Caller<'_, '_> {
+    fn call(&mut self, argv: &[&[u8]], reply: &mut Reply) {
+        let found = match self.node.table.look_up(argv) {
+            Lookup::Found(command) => command.handler.map(|handling| (command, handling)),
+            _ => None,
+        };
+        let Some((command, handling)) = found else {
+            return self.refuse(reply, "ERR Unknown Redis command called from script".into());
+        };
+        let order = Order { command, handling, argv, hash: None };
+        if let Err(error) = self.check(command.facts, argv).and_then(|()| self.reach(&order)) {
+            self.worker.stats.commands[usize::from(command.id)].rejected.add(1);
+            return self.refuse(reply, error);
+        }
+        self.run(&order, reply);
+    }
+
+    fn may_run(&mut self, argv: &[&[u8]]) -> Option<bool> {
+        execute::find(self.node, argv).map(|_| true)
+    }
+
+    fn set_replication(&mut self, flags: u8) {
+        self.replicates = flags != 0;
+    }
+
+    fn interrupted(&mut self) -> Option<String> {
+        if self.slot.is_killed() {
+            return Some("Script killed by user with SCRIPT KILL.".into());
+        }
+        let threshold_us = self.node.config.get(Id::BusyReplyThreshold).max(0) as u64 * 1000;
+        if !self.told_slow && self.slot.elapsed_us().is_some_and(|elapsed| elapsed > threshold_us) {
+            self.told_slow = true;
+            log::warning!(
+                "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the SCRIPT KILL command.",
+                threshold_us / 1000
+            );
+        }
+        None
+    }
+}
+
+impl Caller<'_, '_> {
+    fn refuse(&self, reply: &mut Reply, error: CommandError) {
+        execute::count_error(self.worker, &error);
+        reply.error(&error.0);
+    }
+
+    /// What a script may not call, or not now.
+    fn check(&self, facts: &Facts, argv: &[&[u8]]) -> CommandResult {
+        let flags = facts.flags;
+        if !facts.accepts_count(argv.len()) {
+            return Err("ERR Wrong number of args calling Redis command from script".into());
+        }
+        if flags.contains(flag::NOSCRIPT) {
+            return Err("ERR This Redis command is not allowed from script".into());
+        }
+        if self.node.is_loading() && !flags.contains(flag::LOADING) && !self.session.replays {
+            return Err(text::LOADING.into());
+        }
+        if flags.contains(flag::WRITE) && !self.may_write {
+            return Err("ERR Write commands are not allowed from read-only scripts.".into());
+        }
+        if flags.contains(flag::WRITE)
+            && self.obeys_disk
+            && !self.session.replays
+            && let Some(reason) = execute::write_refusal(self.node)
+        {
+            return Err(CommandError::new(reason));
+        }
+        // What has written goes on, rather than stop half way.
+        if self.is_short_of_memory && flags.contains(flag::DENYOOM) && self.record.commands == 0 {
+            return Err(text::OUT_OF_MEMORY.into());
+        }
+        Ok(())
+    }
+
+    /// Makes sure that what the command reaches is held.
+    fn reach(&mut self, order: &Order<'_>) -> CommandResult {
+        let reached = match *self.node.plan(order.command) {
+            Plan::Nothing | Plan::Script => true,
+            Plan::Walk | Plan::Everything(_) => self.held.reach_all(Mode::Write),
+            plan => {
+                let mut wanted = Wanted::new();
+                // What has no keys that can be found answers with its own error.
+                let _ = plan.collect(order.command.facts, order.argv, &self.node.store, &mut wanted);
+                wanted.iter().all(|&(index, _)| self.held.reach(index, Mode::Write))
+            }
+        };
+        if reached {
+            return Ok(());
+        }
+        log::warning!(
+            "A bug: a script was taken to reach its KEYS alone, and reaches others; please report it"
+        );
+        Err("ERR a bug: the script reaches keys that it was not expected to; please report it".into())
+    }
+
+    fn run(&mut self, order: &Order<'_>, reply: &mut Reply) {
+        let (bytes, commands) = (self.record.bytes.len(), self.record.commands);
+        // Commands that ask for the client's protocol are to see the script's.
+        self.session.protocol = reply.protocol();
+        let effects = execute::run_in_script(
+            self.worker,
+            self.session,
+            reply,
+            order,
+            self.held,
+            self.now_ms,
+            &mut self.record,
+        );
+        self.session.protocol = Protocol::Resp2;
+        if self.record.commands > commands {
+            self.slot.note_write();
+            if !self.replicates {
+                self.record.bytes.truncate(bytes);
+                self.record.commands = commands;
+            }
+        } else if effects.dirty() > 0 {
+            self.slot.note_write();
+        }
+        self.effects.absorb(effects);
+    }
+}
