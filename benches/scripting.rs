@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::Bench;
+use support::{Bench, texts};
 use tartan::resp::{Protocol, Reply};
 use tartan::scripting::{Host, Interpreter, Sha, sha1_hex};
 
@@ -63,11 +63,12 @@ fn run(bench: &Bench, name: &str, source: &str) {
     let sha = compiled(&mut interpreter, source);
     let mut reply = Reply::new(Protocol::Resp2);
     let start = reply.mark();
+    let key = &texts("key:", 1)[0];
     let times = bench.size(if name.contains("loop") { 1 } else { 100 });
     bench.time(name, times, || {
         for _ in 0..times {
             reply.rewind(start);
-            let _ = interpreter.run(&sha, &[b"key:000000000001"], &[b"argument"], &mut Echo, &mut reply);
+            let _ = interpreter.run(&sha, &[key], &[b"argument"], &mut Echo, &mut reply);
         }
         reply.len()
     });

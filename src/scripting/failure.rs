@@ -39,6 +39,13 @@ impl Failure {
     }
 }
 
+/// An error that did not come out of a command, such as those of compiling.
+impl From<Vec<u8>> for Failure {
+    fn from(text: Vec<u8>) -> Self {
+        Self { text, counted: false }
+    }
+}
+
 /// A place in a source.
 #[derive(Clone, Debug)]
 pub(super) struct Place {

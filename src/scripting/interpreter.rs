@@ -86,13 +86,10 @@ impl Interpreter {
         reply: &mut Reply,
     ) -> Result<(), Failure> {
         const UNKNOWN: &str = "NOSCRIPT No matching script. Please use EVAL.";
-        let unknown = || Failure { text: UNKNOWN.into(), counted: false };
+        let unknown = || Failure::from(UNKNOWN.as_bytes().to_vec());
         let scripts = self.scripts.as_mut().ok_or_else(unknown)?;
         let place = scripts.places.get(sha).ok_or_else(unknown)?;
-        let script: LuaFunction = scripts
-            .compiled
-            .raw_get(*place)
-            .map_err(|error| Failure { text: internal(&error), counted: false })?;
+        let script: LuaFunction = scripts.compiled.raw_get(*place).map_err(|error| internal(&error))?;
         scripts.machine.run(Entry::Script(script), sha.as_str(), (keys, args), host, reply)
     }
 
@@ -133,7 +130,7 @@ impl Interpreter {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
-        let unknown = || Failure { text: b"ERR Function not found".to_vec(), counted: false };
+        let unknown = || Failure::from(b"ERR Function not found".to_vec());
         let libraries = self.libraries.as_mut().ok_or_else(unknown)?;
         libraries.call(library, function, (keys, args), host, reply).unwrap_or_else(|| Err(unknown()))
     }

@@ -3,6 +3,8 @@
 use super::*;
 use crate::resp::{Protocol, Reply};
 
+mod functions;
+
 #[derive(Default)]
 struct Fake {
     protocol_seen: Option<Protocol>,
@@ -79,4 +81,256 @@ fn replies_of_redis() {
 
 fn unescape(text: &str) -> String {
     text.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0").replace("\\x1b", "\x1b")
+}
+
+fn check_all(cases: &[(&str, &str)], protocol: Protocol) {
+    let mut interpreter = Interpreter::new();
+    for (source, expected) in cases {
+        assert_eq!(eval(&mut interpreter, source, protocol), *expected, "{source}");
+    }
+}
+
+#[test]
+fn replies_of_resp3_become_lua_values() {
+    let check = |bytes: &str, expression: &str, expected: &str| {
+        let source =
+            format!("redis.setresp(3) local r = redis.call('raw', '{bytes}') return tostring({expression})");
+        let found = eval(&mut Interpreter::new(), &source, Protocol::Resp2);
+        assert_eq!(found, format!("${}\r\n{expected}\r\n", expected.len()), "{source}");
+    };
+    check(r"%2\r\n+a\r\n:1\r\n$1\r\nb\r\n*1\r\n:2\r\n", "r.map.b[1]", "2");
+    check(r"~2\r\n:1\r\n$1\r\nb\r\n", "r.set.b", "true");
+    check(r",1.5\r\n", "r.double", "1.5");
+    check(r",inf\r\n", "r.double", "inf");
+    check(r"#t\r\n", "r", "true");
+    check(r"#f\r\n", "r", "false");
+    check(r"_\r\n", "r", "nil");
+    check(r"*3\r\n:1\r\n_\r\n:3\r\n", "r[3]", "3");
+    check(r"(12345678901234567890\r\n", "r.big_number", "12345678901234567890");
+    check(r"=6\r\ntxt:hi\r\n", "r.verbatim_string.format .. r.verbatim_string.string", "txthi");
+    check(r"|1\r\n+a\r\n*1\r\n:1\r\n$1\r\nx\r\n", "r", "x");
+    check(r"*-1\r\n", "r", "false");
+    check(r"$3\r\n\255\254\0\r\n", "#r", "3");
+    check(r"*2\r\n$1\r\n\255\r\n-ERR x\r\n", "r[2].err", "ERR x");
+    check(r"+OK\r\n", "r.ok", "OK");
+}
+
+#[test]
+fn returned_values_in_resp3() {
+    let cases = [
+        ("return true", ":1\r\n"),
+        ("return false", "_\r\n"),
+        ("redis.setresp(3) return true", "#t\r\n"),
+        ("redis.setresp(3) return {false, true}", "*2\r\n#f\r\n#t\r\n"),
+        ("return {double = 1.5}", ",1.5\r\n"),
+        ("return {big_number = '12\\r\\n3'}", "(12  3\r\n"),
+        ("return {map = {a = 1}}", "%1\r\n$1\r\na\r\n:1\r\n"),
+        ("return {set = {a = true}}", "~1\r\n$1\r\na\r\n"),
+        ("return {verbatim_string = {string = 'abc', format = 'txt'}}", "=7\r\ntxt:abc\r\n"),
+        ("return {map = {a = {set = {}}}}", "%1\r\n$1\r\na\r\n~0\r\n"),
+    ];
+    check_all(&cases, Protocol::Resp3);
+}
+
+#[test]
+fn malformed_replies_are_errors() {
+    for bytes in [
+        "",
+        "*2\\r\\n:1\\r\\n",
+        "$9\\r\\nabc\\r\\n",
+        "?\\r\\n",
+        ":x\\r\\n",
+        "*99999999999\\r\\n",
+        "%-1\\r\\n",
+    ] {
+        let found =
+            eval(&mut Interpreter::new(), &format!("return redis.call('raw', '{bytes}')"), Protocol::Resp2);
+        assert!(found.starts_with("-ERR malformed reply"), "{bytes}: {found}");
+    }
+}
+
+#[test]
+fn nothing_leads_out_of_the_sandbox_or_into_another_script() {
+    let mut interpreter = Interpreter::new();
+    let attempts = [
+        "setfenv(0, {})",
+        "setfenv(2, {})",
+        "setfenv(pairs, {})",
+        "setfenv(redis.call, {})",
+        "getfenv(pairs).x = 1",
+        "getfenv(0).x = 1",
+        "getfenv(coroutine.wrap(function() end)).x = 1",
+        "getmetatable('').__index = nil",
+        "getmetatable('').__index.rep = nil",
+        "getmetatable('').foo = 1",
+        "setmetatable(getmetatable(''), {})",
+        "getmetatable(_G).__index = nil",
+        "rawset(getmetatable(_G), '__index', nil)",
+        "string.rep = nil",
+        "_G._G.string.rep = nil",
+        "redis.call = nil",
+        "for _, v in pairs(_G) do if type(v) == 'table' and v ~= KEYS and v ~= ARGV then v.x = 1 end end",
+    ];
+    for source in attempts {
+        let found = eval(&mut interpreter, source, Protocol::Resp2);
+        assert!(found.starts_with("-ERR "), "{source}: {found}");
+    }
+    // These go through, and leave nothing.
+    let harmless = [
+        "setfenv(1, {})",
+        "table.insert(redis, 'left')",
+        "table.insert(_G, 'left')",
+        "rawset(getmetatable(newproxy(true)), '__gc', function() redis.call('set', 'stolen') end)",
+        "getmetatable(newproxy(true)).__gc = function() redis.call('set', 'stolen') end",
+        "KEYS.left, ARGV.left = 1, 1",
+        "coroutine.wrap(function() while true do coroutine.yield() end end)()",
+        "collectgarbage('stop')",
+    ];
+    for _ in 0..60 {
+        for source in harmless {
+            let found = eval(&mut interpreter, source, Protocol::Resp2);
+            assert!(found == "$-1\r\n" || found == ":0\r\n", "{source}: {found}");
+        }
+    }
+    // What table.insert put into locked tables goes after some runs.
+    for _ in 0..60 {
+        eval(&mut interpreter, "return 1", Protocol::Resp2);
+    }
+    let clean = "collectgarbage() return {redis[1] == nil, #redis, rawget(_G, 1) == nil, KEYS.left == nil, \
+                 type(('x').rep), type(redis.call)}";
+    assert_eq!(
+        eval(&mut interpreter, clean, Protocol::Resp2),
+        "*6\r\n:1\r\n:0\r\n:1\r\n:1\r\n$8\r\nfunction\r\n$8\r\nfunction\r\n"
+    );
+}
+
+#[test]
+fn a_script_that_must_end_cannot_catch_it() {
+    let sources = [
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+        "while true do xpcall(function() while true do end end, function() while true do end end) end",
+        "local c = coroutine.wrap(function() while true do end end) while true do pcall(c) end",
+        "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+        "while true do load(function() while true do end end) end",
+        "while true do redis.pcall('echo', 'x') end",
+    ];
+    let mut interpreter = Interpreter::new();
+    for source in sources {
+        let sha = sha1_hex(source.as_bytes());
+        interpreter.compile(&sha, source.as_bytes()).unwrap();
+        let mut host = Fake { questions_until_end: Some(3), ..Fake::default() };
+        let ended = interpreter.run(&sha, &[], &[], &mut host, &mut Reply::new(Protocol::Resp2)).unwrap_err();
+        let expected = format!(
+            "ERR Script killed by user with SCRIPT KILL... script: {}, on @user_script:1.",
+            sha.as_str()
+        );
+        assert_eq!(String::from_utf8_lossy(&ended.text), expected, "{source}");
+        assert_eq!(
+            eval(&mut interpreter, "return 'well'", Protocol::Resp2),
+            "$4\r\nwell\r\n",
+            "after {source}"
+        );
+    }
+}
+
+#[test]
+fn a_panic_of_the_host_goes_through() {
+    let mut interpreter = Interpreter::new();
+    let thrown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        eval(&mut interpreter, "pcall(redis.call, 'panic') return 'went on'", Protocol::Resp2)
+    }));
+    assert_eq!(thrown.unwrap_err().downcast_ref::<&str>(), Some(&"thrown by the host"));
+    assert_eq!(eval(&mut interpreter, "return 1", Protocol::Resp2), ":1\r\n");
+}
+
+#[test]
+fn depth_is_limited() {
+    let mut interpreter = Interpreter::new();
+    let found = eval(&mut interpreter, "local t = {} t[1] = t return t", Protocol::Resp2);
+    assert!(found.starts_with("*1\r\n*1\r\n") && found.ends_with("*1\r\n-ERR reached lua stack limit\r\n"));
+    let maps = "local t = {} t.map = {a = t} return t";
+    assert!(eval(&mut interpreter, maps, Protocol::Resp3).ends_with("-ERR reached lua stack limit\r\n"));
+    let many = "return #{redis.call('raw', string.rep('*1\\r\\n', 150) .. ':1\\r\\n')}";
+    assert_eq!(eval(&mut interpreter, many, Protocol::Resp2), ":1\r\n");
+    let arguments = "local t = {} for i = 1, 7000 do t[i] = 'x' end return redis.call('echo', unpack(t))";
+    assert_eq!(eval(&mut interpreter, arguments, Protocol::Resp2), "$1\r\nx\r\n");
+    let deep = "local function f(n) if n == 0 then error('deep') end return (f(n - 1)) end f(10000)";
+    assert!(
+        eval(&mut interpreter, deep, Protocol::Resp2).starts_with("-ERR user_script:1: deep script: SHA")
+    );
+}
+
+#[test]
+fn scripts_are_many_and_stay_small() {
+    let mut interpreter = Interpreter::new();
+    for number in 0..10_000 {
+        assert_eq!(
+            eval(&mut interpreter, &format!("return {number}"), Protocol::Resp2),
+            format!(":{number}\r\n")
+        );
+    }
+    let before = interpreter.script_memory_bytes();
+    for _ in 0..2_000 {
+        let source = "local t = {} for i = 1, 100 do t[i] = {i} end return #t";
+        assert_eq!(eval(&mut interpreter, source, Protocol::Resp2), ":100\r\n");
+    }
+    let after = interpreter.script_memory_bytes();
+    assert!(after < 2 * before, "{before} bytes became {after}");
+    let sha = sha1_hex(b"return 7");
+    assert!(interpreter.has(&sha));
+    interpreter.forget_scripts();
+    assert!(!interpreter.has(&sha) && interpreter.script_memory_bytes() == 0);
+}
+
+#[test]
+fn what_a_script_asks_reaches_the_host() {
+    let mut interpreter = Interpreter::new();
+    let source = b"redis.setresp(3) redis.set_repl(redis.REPL_AOF) redis.call('echo', 'a', 1.5, 7) return redis.acl_check_cmd('set')";
+    let sha = sha1_hex(source);
+    interpreter.compile(&sha, source).unwrap();
+    let (mut host, mut reply) = (Fake::default(), Reply::new(Protocol::Resp2));
+    interpreter.run(&sha, &[], &[], &mut host, &mut reply).unwrap();
+    assert_eq!(output(&mut reply), ":0\r\n");
+    assert_eq!(host.calls, [[b"echo".to_vec(), b"a".to_vec(), b"1.5".to_vec(), b"7".to_vec()]]);
+    assert_eq!((host.protocol_seen, host.replication), (Some(Protocol::Resp3), Some(1)));
+    // The next run begins anew.
+    interpreter.run(&sha1_hex(b"?"), &[], &[], &mut host, &mut reply).unwrap_err();
+    assert_eq!(eval(&mut interpreter, "return redis.call('raw', '$-1\\r\\n')", Protocol::Resp2), "$-1\r\n");
+}
+
+#[test]
+fn errors_of_commands_are_known_as_counted() {
+    let mut interpreter = Interpreter::new();
+    let mut check = |source: &str, counted: bool| {
+        let sha = sha1_hex(source.as_bytes());
+        interpreter.compile(&sha, source.as_bytes()).unwrap();
+        let failure = interpreter
+            .run(&sha, &[], &[], &mut Fake::default(), &mut Reply::new(Protocol::Resp2))
+            .unwrap_err();
+        assert_eq!(failure.counted, counted, "{source}");
+    };
+    check("redis.call('foo')", true);
+    check("error(redis.pcall('foo'))", true);
+    check("redis.call()", false);
+    check("error('x')", false);
+}
+
+/// The stack that a thread of Rust has unless it asks for more.
+#[test]
+fn recursion_fits_a_thread_of_two_megabytes() {
+    let cases = [
+        "local function f() return string.gsub('x', '.', f) end return f()",
+        "local function f() return pcall(f) end return f()",
+        "local function f() return coroutine.wrap(f)() end return f()",
+        "local function f() return string.format('%s', setmetatable({}, {__tostring = f})) end return tostring(f())",
+        "local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k .. 'x'] end return t.x",
+        "local s = string.rep('(', 300) return tostring(loadstring(s))",
+    ];
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+        for source in cases {
+            eval(&mut Interpreter::new(), source, Protocol::Resp2);
+        }
+    });
+    thread.unwrap().join().unwrap();
 }
