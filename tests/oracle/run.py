@@ -103,7 +103,7 @@ def usable_commands(pair, rows, options):
 def replay_cases(pair, options, outcome, at):
     files = [pathlib.Path(c) for c in options.case] if options.case else sorted((HERE / "cases").glob("*.txt"))
     for file in files if at == 0 else []:
-        for protocol, settings, commands in load_case(file):
+        for protocol, settings, commands in load_case(file, generator.version_tuple(pair.version)):
             found = attempt(pair, settings, commands, protocol, slowly=True)
             if found:
                 outcome["differences"].append((f"stored case {file.name}, RESP{protocol}", protocol, settings, commands, str(found)))
@@ -201,15 +201,18 @@ def show_case(title, protocol, settings, commands, found):
     return "\n".join(lines)
 
 
-def load_case(file):
-    """[(protocol, settings, commands)] of a case file; a file without a `protocol` line runs under both."""
+def load_case(file, version):
+    """[(protocol, settings, commands)] of a case file: both protocols without a `protocol` line, none if the reference is older
+    than its `since` line."""
     protocols, settings, commands = [2, 3], [], []
     for line in file.read_text(encoding="latin-1").splitlines():
         if line.startswith("protocol "):
             protocols = [int(line.split()[1])]
+        elif line.startswith("since ") and version < generator.version_tuple(line.split()[1]):
+            return []
         elif line.startswith("setting "):
             settings.append(tuple(line.split()[1:3]))
-        elif line.strip() and not line.startswith("#"):
+        elif line.strip() and not line.startswith(("#", "since ")):
             commands.append(unquote_line(line))
     return [(protocol, settings, commands) for protocol in protocols]
 
