@@ -338,6 +338,7 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         reply.error(&error.0);
     }
     if session.published != 0 {
+        session.last_write = session.published;
         session.hold(mark, reply.mark());
     }
     session.waiting = ran.waiting;

@@ -257,6 +257,9 @@ impl Saving {
     /// Begins whatever is wanted and has not begun, since settings may have changed; a rewrite of a log that is to be switched
     /// off is stopped.
     pub fn kick(&self, node: &Arc<Node>) {
+        if !node.config.is_on(Id::AppendOnly) {
+            node.durability.give_up();
+        }
         let mut state = self.state.lock();
         let is_of_log = match state.running {
             Some((Job::SwitchOn, _)) => true,
@@ -533,6 +536,7 @@ impl Saving {
         let mut opened = Ok(());
         let format = self.image(node, &base, job, || match job {
             Job::SwitchOn => {
+                node.durability.begin();
                 opened = node.log.open(target(increment));
                 node.journal.switch(opened.is_ok());
             }
@@ -542,6 +546,12 @@ impl Saving {
         // What the manifest is to name must be on the disk before it does.
         node.log.flush().map_err(|error| broken("flush the log before", &base, &error))?;
         files.finish_rewrite(format, kept).map_err(told)?;
+        node.durability.complete(&node.log);
+        if kept == Kept::Temporary
+            && let Some(increment) = files.manifest().increments.last()
+        {
+            node.log.renamed(increment.name.to_string_lossy().into_owned());
+        }
         if !node.config.is_on(Id::AofDisableAutoGc) {
             files.delete_history().map_err(told)?;
         }

@@ -375,7 +375,8 @@ impl Connection {
             // Somebody serves it at this moment: the outcome comes by signal.
             return self.await_outcome(&call).await;
         }
-        self.end_waiting(|reply| call.write_timeout(reply));
+        let worker = self.worker.clone();
+        self.end_waiting(|reply| call.write_timeout(reply, &worker.node));
         self.turn().await
     }
 
@@ -402,6 +403,7 @@ impl Connection {
         self.session.reveal(outcome.gate);
         if outcome.published != 0 {
             self.session.published = outcome.published;
+            self.session.last_write = outcome.published;
             self.session.hold(start, self.reply.mark());
         }
     }

@@ -102,8 +102,12 @@ pub struct Log {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// Told after every fsync, up to which record it has covered all.
+pub type OnSync = Box<dyn Fn(u64) + Send + Sync>;
+
 struct Shared {
     journal: Arc<Journal>,
+    on_sync: OnSync,
     policy: AtomicU8,
     /// Whether records are marked with the time (`aof-timestamp-enabled`).
     stamps: AtomicBool,
@@ -166,9 +170,10 @@ struct Writer {
 
 impl Log {
     /// A log that is not open.
-    pub fn new(journal: Arc<Journal>, policy: Fsync) -> Self {
+    pub fn new(journal: Arc<Journal>, policy: Fsync, on_sync: OnSync) -> Self {
         let shared = Shared {
             journal,
+            on_sync,
             policy: AtomicU8::new(policy as u8),
             stamps: AtomicBool::new(false),
             delay_us: AtomicU64::new(0),
@@ -291,12 +296,24 @@ impl Log {
         self.shared.switches.lock().push_back((sequence, target));
     }
 
+    /// The file being written has another name now.
+    pub fn renamed(&self, name: String) {
+        if let Some(writer) = self.shared.writer.lock().as_mut() {
+            writer.name = name;
+        }
+    }
+
     /// Writes all that has been published and syncs it.
     ///
     /// # Errors
     /// When that fails; it is tried again by itself.
     pub fn flush(&self) -> io::Result<()> {
         self.shared.write_out().and_then(|()| self.shared.sync_now())
+    }
+
+    /// The highest record such that the disk has all up to it.
+    pub fn synced(&self) -> u64 {
+        self.shared.synced.load(Ordering::Acquire)
     }
 
     /// Why the log can't be written at the moment.
@@ -467,6 +484,7 @@ impl Shared {
                 self.sync_failed.store(false, Ordering::Release);
                 self.synced.fetch_max(written, Ordering::AcqRel);
                 self.journal.release(written);
+                (self.on_sync)(written);
             }
             Err(error) => {
                 // Files that have been left must not be forgotten.
