@@ -32,6 +32,9 @@ const REWRITE_PAUSE_MINUTES_MAX: i64 = 60;
 /// How long switching the log on is left alone after it has failed.
 const SWITCH_RETRY_MS: i64 = 1_000;
 
+const SNAPSHOT_RUNS: &str = "ERR Background save already in progress";
+const REWRITE_RUNS: &str = "ERR Background append only file rewriting already in progress";
+
 /// What the saver does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
@@ -190,7 +193,7 @@ impl Saving {
     pub fn want_snapshot(&self, node: &Arc<Node>, may_wait: bool) -> Result<bool, &'static str> {
         let mut state = self.state.lock();
         match state.running {
-            Some((Job::Snapshot, _)) => return Err("ERR Background save already in progress"),
+            Some((Job::Snapshot, _)) => return Err(SNAPSHOT_RUNS),
             Some(_) if !may_wait => {
                 return Err(
                     "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule \
@@ -209,7 +212,7 @@ impl Saving {
     pub fn wait_for_snapshot(&self, node: &Arc<Node>, call: Arc<BlockedCall>) {
         let mut state = self.state.lock();
         if matches!(state.running, Some((Job::Snapshot, _))) && state.waiting[0].is_empty() {
-            call.answer(|reply| reply.error("ERR Background save already in progress"));
+            call.answer(|reply| reply.error(SNAPSHOT_RUNS));
             return;
         }
         state.snapshot_wanted = true;
@@ -229,7 +232,7 @@ impl Saving {
     pub fn want_rewrite(&self, node: &Arc<Node>) -> Result<bool, &'static str> {
         let mut state = self.state.lock();
         if matches!(state.running, Some((Job::Rewrite | Job::SwitchOn, _))) {
-            return Err("ERR Background append only file rewriting already in progress");
+            return Err(REWRITE_RUNS);
         }
         state.rewrite_wanted = true;
         let now = state.running.is_none();
@@ -237,11 +240,24 @@ impl Saving {
         Ok(now)
     }
 
-    /// Wants a snapshot and a rewrite that can't begin now (from within EXEC).
-    pub fn schedule(&self, snapshot: bool, rewrite: bool) {
+    /// Wants a snapshot that can't begin now (from within EXEC), unless one is being made.
+    pub fn schedule_snapshot(&self) -> Result<(), &'static str> {
         let mut state = self.state.lock();
-        state.snapshot_wanted |= snapshot;
-        state.rewrite_wanted |= rewrite;
+        if matches!(state.running, Some((Job::Snapshot, _))) {
+            return Err(SNAPSHOT_RUNS);
+        }
+        state.snapshot_wanted = true;
+        Ok(())
+    }
+
+    /// Wants a rewrite that can't begin now (from within EXEC), unless one is being made.
+    pub fn schedule_rewrite(&self) -> Result<(), &'static str> {
+        let mut state = self.state.lock();
+        if matches!(state.running, Some((Job::Rewrite | Job::SwitchOn, _))) {
+            return Err(REWRITE_RUNS);
+        }
+        state.rewrite_wanted = true;
+        Ok(())
     }
 
     /// Deletes the parts of the log that were kept for `aof-disable-auto-gc`.

@@ -308,6 +308,13 @@ fn snapshots_by_command_and_by_save_point() {
         Reply::Simple("Background append only file rewriting scheduled".into())
     );
     await_info(&mut client, "current_save_keys_total", "1");
+    for line in ["MULTI", "BGSAVE", "BGSAVE SCHEDULE", "BGREWRITEAOF"] {
+        ok(&mut client, line);
+    }
+    let queued = run(&mut client, "EXEC");
+    let busy = |reply: &Reply| reply.is_error("ERR Background save already in progress");
+    assert!(busy(&queued.items()[0]) && busy(&queued.items()[1]), "{queued:?}");
+    assert_eq!(queued.items()[2], Reply::Simple("Background append only file rewriting scheduled".into()));
     ok(&mut client, "CONFIG SET rdb-key-save-delay 0");
     ok(&mut client, "FLUSHALL");
     await_info(&mut client, "aof_rewrites", "1");
@@ -536,6 +543,12 @@ fn switching_off_stops_a_rewrite() {
     ok(&mut client, "CONFIG SET rdb-key-save-delay 100000000");
     ok(&mut client, "BGREWRITEAOF");
     await_info(&mut client, "aof_rewrite_in_progress", "1");
+    for line in ["MULTI", "BGREWRITEAOF", "BGSAVE"] {
+        ok(&mut client, line);
+    }
+    let queued = run(&mut client, "EXEC");
+    assert!(queued.items()[0].is_error("ERR Background append only file rewriting already in progress"));
+    assert_eq!(queued.items()[1], Reply::Simple("Background saving scheduled".into()));
     ok(&mut client, "CONFIG SET appendonly no");
     eventually("the log is off", || {
         !run(&mut client, "INFO persistence").text().contains("aof_current_size")
