@@ -364,12 +364,7 @@ pub fn load_snapshot(node: &Node, path: &Path, merges: bool) -> Result<bool, Str
 /// # Errors
 /// What is wrong; more is in the server's log.
 pub fn load_log(node: &Arc<Node>, files: &AofFiles) -> Result<bool, String> {
-    let parts = files.parts().map_err(|error| {
-        let mut events = error.events();
-        let last = events.pop().unwrap_or_default();
-        events.iter().for_each(|event| log::warning!("{event}"));
-        last
-    })?;
+    let parts = files.parts().map_err(|error| error.tell())?;
     let bytes = parts.iter().map(|part| part.bytes).sum();
     node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
     let mut player = Player::new(node);
