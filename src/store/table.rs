@@ -152,10 +152,17 @@ impl Table {
         }
         let hash = position.reverse_bits() >> (u64::BITS - POSITION_BITS);
         let index = self.index(hash);
-        self.bucket(index).each(visit);
         let low = POSITION_BITS - self.bucket_level(index);
         let next = ((position >> low) + 1) << low;
-        (next >> POSITION_BITS == 0).then_some(next)
+        let next = (next >> POSITION_BITS == 0).then_some(next);
+        // The misses shall overlap: those of the bucket's entries, and that of the next bucket.
+        let bucket = self.bucket(index);
+        bucket.prefetch_entries();
+        if let Some(next) = next {
+            self.prefetch_bucket(next.reverse_bits() >> (u64::BITS - POSITION_BITS));
+        }
+        bucket.each(visit);
+        next
     }
 
     /// Visits the entries of the bucket that a random number falls on; false if it had none.
@@ -343,6 +350,13 @@ impl Bucket {
     fn next_mut(&mut self) -> Option<&mut Bucket> {
         // SAFETY: rule 2.
         (self.state & LINK != 0).then(|| unsafe { &mut **self.slots[SLOTS - 1].link })
+    }
+
+    /// Those of an overflow bucket are left out.
+    fn prefetch_entries(&self) {
+        (0..SLOTS)
+            .filter(|slot| self.state & !LINK & (1 << slot) != 0)
+            .for_each(|slot| self.entry(slot).prefetch());
     }
 
     fn each(&self, visit: &mut dyn FnMut(&Entry)) {
