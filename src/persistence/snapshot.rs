@@ -15,7 +15,7 @@ use crate::base::clock;
 use crate::base::progress::{Meter, Share, megabytes};
 use crate::rdb::{self, Checksummed, KeyAttributes};
 use crate::store::{Entry, HandedOver, Image, Left, Store};
-use crate::value::ValueRef;
+use crate::value::{Value, ValueRef};
 
 /// Keys and bytes after which a stripe is given back.
 const STEP_KEYS: usize = 32;
@@ -333,8 +333,10 @@ impl<'a, W: Write, E: Encoding> Walk<'a, W, E> {
     }
 
     /// Writes what writers have handed over, tables that were emptied included.
-    fn write_left(&mut self, left: Left) -> io::Result<()> {
+    fn write_left(&mut self, mut left: Left) -> io::Result<()> {
         let keys = left.entries.len();
+        // Large strings first: as long as they are kept, every write to them copies a chunk.
+        left.entries.sort_by_key(|entry| !matches!(entry.value, Value::Large(_)));
         left.entries.into_iter().try_for_each(|entry| self.write(entry))?;
         self.wrote(keys)?;
         for mut table in left.tables {

@@ -1,17 +1,17 @@
 //! Large strings: ropes of reference-counted chunks.
 //!
 //! Small strings live inside their key's entry (`store::entry`). Above [`INLINE_BYTES_MAX`] a string becomes a
-//! [`LargeString`]: groups of chunks of 64 KB behind one shared pointer, so that a snapshot or a reply clones it in O(1), and a
-//! writer copies only the chunk it touches, and the pointers above it: some two hundred for the longest string.
+//! [`LargeString`]: groups of chunks of 16 KB behind one shared pointer, so that a snapshot or a reply clones it in O(1), and a
+//! writer copies only the chunk it touches, and the pointers above it: some four hundred for the longest string.
 
 use triomphe::Arc;
 
 /// Strings up to this many bytes are stored in the entry itself; replies above it share the chunks (design 6).
 pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 
-const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
 /// Chunks in a group, except the last.
-const GROUP_CHUNKS: usize = 128;
+const GROUP_CHUNKS: usize = 256;
 
 /// One piece of a large string: [`CHUNK_BYTES`] long, except the last.
 pub type Chunk = Arc<Vec<u8>>;
