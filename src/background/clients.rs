@@ -14,7 +14,7 @@ pub(super) fn look_after(node: &Node, now_ms: i64) {
         if timeout_ms > 0 && idle_ms(&client, now_ms) > timeout_ms && may_time_out(&client) {
             log::verbose!("Closing idle client: id={} addr={}", client.id, client.address);
             client.kill();
-        } else if client.view.output_bytes.load(Ordering::Relaxed) > 0 {
+        } else if client.view.output_bytes.load(Ordering::Relaxed) > 0 || client.mail_bytes() > 0 {
             client.signal.raise();
         }
     }

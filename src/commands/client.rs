@@ -373,7 +373,7 @@ fn unblock<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     };
     let id = args.integer(2)? as u64;
     let call = ctx.node.clients.get(&id).and_then(|client| client.blocked());
-    let done = call.is_some_and(|call| call.unblock(error));
+    let done = call.is_some_and(|call| call.unblock(ctx.node, error));
     ctx.reply.integer(done.into());
     Ok(())
 }

@@ -76,21 +76,21 @@ pub enum TimeoutReply {
     Ok,
     /// A number (WAIT).
     Integer(i64),
-    /// An array of two numbers (WAITAOF).
-    Integers(i64, i64),
+    /// Whether our own disk has this record, and how many replicas' disks do (WAITAOF).
+    Acknowledged(u64),
 }
 
 impl TimeoutReply {
-    fn write(self, reply: &mut Reply) {
+    fn write(self, reply: &mut Reply, node: &Node) {
         match self {
             Self::Null => reply.null(),
             Self::NullArray => reply.null_array(),
             Self::Ok => reply.ok(),
             Self::Integer(number) => reply.integer(number),
-            Self::Integers(first, second) => {
+            Self::Acknowledged(sequence) => {
                 reply.array(2);
-                reply.integer(first);
-                reply.integer(second);
+                reply.integer(node.durability.covers(&node.log, sequence).into());
+                reply.integer(0);
             }
         }
     }
@@ -195,16 +195,16 @@ impl BlockedCall {
     }
 
     /// Ends it and gives its client this error, or the reply of a time-out (CLIENT UNBLOCK).
-    pub fn unblock(&self, error: Option<&str>) -> bool {
+    pub fn unblock(&self, node: &Node, error: Option<&str>) -> bool {
         self.answer(|reply| match error {
             Some(error) => reply.error(error),
-            None => self.write_timeout(reply),
+            None => self.write_timeout(reply, node),
         })
     }
 
     /// Writes what a time-out replies.
-    pub fn write_timeout(&self, reply: &mut Reply) {
-        self.timeout_reply.write(reply);
+    pub fn write_timeout(&self, reply: &mut Reply, node: &Node) {
+        self.timeout_reply.write(reply, node);
     }
 
     /// The reply, once somebody has delivered it.
@@ -276,7 +276,7 @@ impl<'a> Context<'_, 'a> {
         match self.call {
             Call::Direct => self.request = Some(request),
             Call::Waiting(_) => {}
-            Call::Transaction => request.timeout_reply.write(self.reply),
+            Call::Transaction => request.timeout_reply.write(self.reply, self.node),
         }
     }
 }

@@ -90,7 +90,8 @@ impl<'a> Effects<'a> {
         self.dirty
     }
 
-    /// Counts changes beyond those that [`super::Keyspace::changed`] has counted.
+    /// Counts changes beyond those that [`super::Keyspace::changed`] has counted. Those of a key that has said nothing else
+    /// are noted for whoever reads it only if no other key has either: see [`super::Editor::changed_untold`].
     pub fn add_dirty(&mut self, changes: i64) {
         self.dirty += changes;
     }

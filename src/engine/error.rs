@@ -61,6 +61,8 @@ pub mod text {
     pub const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
     /// An argument is not a floating point number.
     pub const NOT_FLOAT: &str = "ERR value is not a valid float";
+    /// WAITAOF while there is no log.
+    pub const NO_LOG: &str = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     /// An argument must not be negative.
     pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
     /// No such key, where there must be one.

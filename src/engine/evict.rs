@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use super::keyspace::{idle_seconds, lfu_counter};
+use super::node::Node;
 use super::settle::{Removal, remove_told};
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
@@ -102,7 +103,7 @@ fn evict(worker: &Worker) -> bool {
     let deadline_us = clock::monotonic_us() + time_us(config.get(Id::MaxMemoryEvictionTenacity) as u32);
     loop {
         alloc::settle_thread();
-        if excess_bytes(config) == 0 {
+        if excess_bytes(config) == 0 || !may_change(&worker.node) {
             return true;
         }
         if !evict_one(worker, policy) {
@@ -124,6 +125,12 @@ fn time_us(tenacity: u32) -> u64 {
     }
 }
 
+/// Whether keys may go: not once the last snapshot is being made or the data loaded. Who has looked under a stripe's lock, and
+/// he alone, knows (see `execute::run_direct`).
+fn may_change(node: &Node) -> bool {
+    !node.is_closing() && !node.is_loading()
+}
+
 fn evict_one(worker: &Worker, policy: Policy) -> bool {
     for _ in 0..POOL_MAX {
         let Some(candidate) = choose(worker, policy) else { return false };
@@ -140,7 +147,7 @@ fn remove(worker: &Worker, policy: Policy, candidate: &Candidate) -> bool {
     let store = &worker.node.store;
     let hash = hash_of(&candidate.key);
     let Ok(mut guard) = store.locks().lock_soon(store.stripe_of(hash), Mode::Write) else { return false };
-    let Some(stripe) = guard.stripe_mut() else { return false };
+    let Some(stripe) = guard.stripe_mut().filter(|_| may_change(&worker.node)) else { return false };
     let entry = stripe.db(candidate.db).and_then(|part| part.find(hash, &candidate.key));
     if entry.is_none_or(|entry| policy.volatile && entry.expiry().is_none()) {
         return false;
@@ -311,6 +318,21 @@ mod tests {
         let might_have_gone = left.iter().filter(|number| !policy.volatile || expires(**number));
         let (sum, count) = might_have_gone.fold((0, 0), |(sum, count), number| (sum + number, count + 1));
         (left.len(), persistent, sum as f64 / count as f64 / KEYS as f64)
+    }
+
+    #[test]
+    fn nothing_goes_while_the_last_snapshot_is_made() {
+        let node = node("allkeys-random", 1);
+        let worker = Worker::new(1, node.clone());
+        insert(&node, b"key", NewValue::Integer(1), None, 0);
+        for flag in [&node.closing, &node.loading] {
+            flag.store(true, std::sync::atomic::Ordering::Relaxed);
+            evict_one(&worker, Policy::of(&node.config));
+            assert!(has(&node, b"key"));
+            flag.store(false, std::sync::atomic::Ordering::Relaxed);
+        }
+        evict_one(&worker, Policy::of(&node.config));
+        assert!(!has(&node, b"key"));
     }
 
     #[test]

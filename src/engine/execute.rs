@@ -352,6 +352,7 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         reply.error(&error.0);
     }
     if session.published != 0 {
+        session.last_write = session.published;
         session.hold(mark, reply.mark());
     }
     session.waiting = ran.waiting;
@@ -489,7 +490,8 @@ fn run_keeping<'a>(
     call: Call<'_>,
     sink: Sink<'_>,
 ) -> (Ran<'a>, Held<'a>) {
-    let guard = UnwindGuard { worker, order };
+    let written = matches!(&sink, Sink::Transaction(record) if !record.bytes.is_empty());
+    let guard = UnwindGuard { worker, order, written };
     let mut ctx = Context { keys, reply, session, node: &worker.node, worker, call, request: None };
     let result = (order.handling.run)(&mut ctx, Args(order.argv));
     let Context { mut keys, request, .. } = ctx;
@@ -525,19 +527,23 @@ fn wait(
     call
 }
 
-/// Memory and log must never part (design 2.11): a write that panics half way while there is a log ends the server.
+/// Memory and log must never part (design 2.11): a write that panics half way while there is a log ends the server, and so does
+/// whatever panics behind a write of its transaction, whose record would be lost.
 struct UnwindGuard<'w, 'a> {
     worker: &'w Worker,
     order: &'w Order<'a>,
+    /// The transaction has a record that is not in the journal yet.
+    written: bool,
 }
 
 impl Drop for UnwindGuard<'_, '_> {
     fn drop(&mut self) {
         let name = self.order.command.facts.name;
         log::warning!("A bug: command '{name}' has panicked; please report it");
-        if self.worker.node.journal.is_on() && self.order.command.facts.flags.contains(flag::WRITE) {
+        let writes = self.written || self.order.command.facts.flags.contains(flag::WRITE);
+        if self.worker.node.journal.is_on() && writes {
             log::warning!(
-                "It was a write: the server stops, so that memory and log cannot differ. Restart it to go on"
+                "There was a write: the server stops, so that memory and log cannot differ. Restart it to go on"
             );
             std::process::abort();
         }

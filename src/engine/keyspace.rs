@@ -489,6 +489,11 @@ impl<'a, T: Collection> Editor<'_, 'a, T> {
         self.told(Reach::Everyone, class, event, changes);
     }
 
+    /// Says that the value has changed in a way that nobody is told of. Readers of the key wait for its record all the same.
+    pub fn changed_untold(self, changes: i64) {
+        self.told(Reach::Listeners, 0, "", changes);
+    }
+
     /// As [`Editor::changed`], of which not everyone learns.
     #[inline]
     pub fn told(self, reach: Reach, class: i64, event: &'static str, changes: i64) {

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
@@ -24,10 +24,9 @@ use crate::base::{clock, log};
 use crate::config::Id;
 use crate::persistence::aof::{AofFiles, Replay, load_parts};
 use crate::persistence::snapshot;
-use crate::rdb::{self, Decoded, Event, Key, Scanner};
+use crate::rdb::{self, Decoded, Event, Found, KeySpan, Scanner};
 use crate::resp::{Protocol, Reply};
 use crate::store::{Mode, NewValue};
-use crate::value::Value;
 
 /// Keys and bytes handed to a building thread at once.
 const BATCH_KEYS: usize = 256;
@@ -111,7 +110,7 @@ pub fn load_rdb(node: &Node, file: &mut File, mode: RdbMode) -> Result<u64, Stri
             scope.spawn(move || build_all(&receiver, builder, failure));
         }
         drop(receiver);
-        cut(node, &mut scanner, &sender, before)
+        cut(node, &builder, &mut scanner, &sender, before)
     });
     if let Some(error) = failure.into_inner() {
         return Err(error);
@@ -125,22 +124,39 @@ pub fn load_rdb(node: &Node, file: &mut File, mode: RdbMode) -> Result<u64, Stri
     Ok(bytes)
 }
 
-type Batch = Vec<(usize, Key)>;
+/// Keys, each with its database, and the bytes of all of them.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    keys: Vec<(usize, KeySpan)>,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.keys.len() >= BATCH_KEYS || self.bytes.len() >= BATCH_BYTES
+    }
+}
 
 /// Cuts the file into batches of keys.
 fn cut(
     node: &Node,
+    builder: &Builder<'_>,
     scanner: &mut Scanner<impl Read>,
     sender: &SyncSender<Batch>,
     before: u64,
 ) -> Result<(), String> {
-    let (mut db, mut batch, mut bytes, mut keys) = (0, Batch::new(), 0, 0_u64);
+    let (mut db, mut batch, mut keys) = (0, Batch::default(), 0_u64);
     let meter = Meter::new("Loading");
     loop {
-        let event = scanner.next_event().map_err(|error| error.to_string())?;
-        let ended = matches!(event, None | Some(Event::End { .. }));
-        match event {
-            Some(Event::SelectDb(index)) => {
+        let found = scanner.next_into(&mut batch.bytes).map_err(|error| error.to_string())?;
+        let ended = matches!(found, None | Some(Found::Event(Event::End { .. })));
+        match found {
+            Some(Found::Key(key)) => {
+                batch.keys.push((db, key));
+                keys += 1;
+                pause(node);
+            }
+            Some(Found::Event(Event::SelectDb(index))) => {
                 db = usize::try_from(index).ok().filter(|db| *db < node.databases()).ok_or_else(|| {
                     format!(
                         "the file has keys in database {index}, but the server has {} databases: set \"databases\" higher",
@@ -148,23 +164,17 @@ fn cut(
                     )
                 })?;
             }
-            Some(Event::Key(key)) => {
-                bytes += key.key.len() + key.payload.len();
-                batch.push((db, key));
-                keys += 1;
-                pause(node);
-            }
-            Some(Event::Aux { key, value }) => note_field(node, &key, &value),
-            Some(Event::Function(code)) => note_library(node, code),
-            Some(Event::ModuleAux { module }) => {
+            Some(Found::Event(Event::ResizeDb { keys, .. })) => builder.expect(db, keys),
+            Some(Found::Event(Event::Aux { key, value })) => note_field(node, &key, &value),
+            Some(Found::Event(Event::Function(code))) => note_library(node, code),
+            Some(Found::Event(Event::ModuleAux { module })) => {
                 return Err(format!(
                     "The RDB file contains AUX module data I can't load: no matching module '{module}'"
                 ));
             }
             _ => {}
         }
-        if ended || batch.len() >= BATCH_KEYS || bytes >= BATCH_BYTES {
-            bytes = 0;
+        if ended || batch.is_full() {
             let loaded = before + scanner.position();
             node.load_progress.loaded_bytes.store(loaded, Ordering::Relaxed);
             meter
@@ -216,6 +226,8 @@ struct Builder<'n> {
     touch: Touch,
     now_ms: i64,
     mode: RdbMode,
+    /// Keys that the file says each database has in a stripe, on average.
+    expected: Box<[AtomicUsize]>,
     keys: AtomicU64,
     expired: AtomicU64,
     empty: AtomicU64,
@@ -229,58 +241,68 @@ impl<'n> Builder<'n> {
             touch: Touch::of(&node.config),
             now_ms: clock::unix_ms(),
             mode,
+            expected: (0..node.databases()).map(|_| AtomicUsize::new(0)).collect(),
             keys: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             empty: AtomicU64::new(0),
         }
     }
 
+    /// The file says that a database has so many keys; no more is believed than fit into the file.
+    fn expect(&self, db: usize, keys: u64) {
+        const KEY_BYTES_MIN: u64 = 4;
+        let possible = self.node.load_progress.total_bytes.load(Ordering::Relaxed) / KEY_BYTES_MIN;
+        let keys = keys.min(possible) as usize / self.node.store.stripes();
+        self.expected[db].store(keys, Ordering::Relaxed);
+    }
+
     /// Builds some keys at a time, for which the processor has been told to fetch the buckets that they will go to.
     fn build_batch(&self, batch: Batch) -> Result<(), String> {
         const AHEAD: usize = 16;
         let store = &self.node.store;
-        let hashes: Vec<u64> = batch.iter().map(|(_, key)| hash_of(&key.key)).collect();
         let prefetch = |(db, hash): (usize, u64)| {
             if let Some(stripe) = store.locks().try_read(store.stripe_of(hash)) {
                 stripe.db(db).into_iter().for_each(|part| part.table().prefetch_bucket(hash));
             }
         };
-        let places: Vec<(usize, u64)> = batch.iter().map(|(db, _)| *db).zip(hashes).collect();
+        let place = |(db, key): &(usize, KeySpan)| (*db, hash_of(&batch.bytes[key.key.clone()]));
+        let places: Vec<(usize, u64)> = batch.keys.iter().map(place).collect();
         places.iter().take(AHEAD).copied().for_each(prefetch);
         let mut built = 0;
-        for (at, (db, key)) in batch.into_iter().enumerate() {
+        for (at, (db, key)) in batch.keys.iter().enumerate() {
             places.get(at + AHEAD).copied().into_iter().for_each(prefetch);
-            built += u64::from(self.build(db, key, places[at].1)?);
+            built += u64::from(self.build(*db, &batch.bytes, key, places[at].1)?);
         }
         self.keys.fetch_add(built, Ordering::Relaxed);
         Ok(())
     }
 
     /// Builds a key; false if it need not be there.
-    fn build(&self, db: usize, key: Key, hash: u64) -> Result<bool, String> {
-        if !self.mode.keeps_expired && key.expiry_ms.is_some_and(|at| at <= self.now_ms) {
+    fn build(&self, db: usize, bytes: &[u8], span: &KeySpan, hash: u64) -> Result<bool, String> {
+        if !self.mode.keeps_expired && span.expiry_ms.is_some_and(|at| at <= self.now_ms) {
             self.expired.fetch_add(1, Ordering::Relaxed);
             return Ok(false);
         }
-        let named = |error: String| format!("{error} (key '{}')", String::from_utf8_lossy(&key.key));
-        let value = match rdb::decode_value(key.value_type, &key.payload, &self.limits) {
-            Ok(Decoded::Value(value)) => value,
-            Ok(Decoded::Empty) => {
-                self.empty.fetch_add(1, Ordering::Relaxed);
-                log::notice!("skipping empty key: {}", String::from_utf8_lossy(&key.key));
-                return Ok(false);
-            }
-            Err(error) => return Err(named(error.shifted(key.payload_offset).to_string())),
+        let (key, payload) = (&bytes[span.key.clone()], &bytes[span.payload.clone()]);
+        let named = |error: String| format!("{error} (key '{}')", String::from_utf8_lossy(key));
+        let text = rdb::short_text(span.value_type, payload);
+        let value = match &text {
+            Some(bytes) => NewValue::Text { bytes, raw: false },
+            None => match rdb::decode_value(span.value_type, payload, &self.limits) {
+                Ok(Decoded::Value(value)) => NewValue::Value(value),
+                Ok(Decoded::Empty) => {
+                    self.empty.fetch_add(1, Ordering::Relaxed);
+                    log::notice!("skipping empty key: {}", String::from_utf8_lossy(key));
+                    return Ok(false);
+                }
+                Err(error) => return Err(named(error.shifted(span.payload_offset).to_string())),
+            },
         };
-        let access = self.access(&key);
-        if !self.insert(db, &key.key, hash, value, key.expiry_ms, access) {
+        let access = self.touch.restored(span.idle_seconds, span.frequency);
+        if !self.insert(db, key, hash, value, span.expiry_ms, access) {
             return Err(named("the key is there already".into()));
         }
         Ok(true)
-    }
-
-    fn access(&self, key: &Key) -> u32 {
-        self.touch.restored(key.idle_seconds, key.frequency)
     }
 
     /// Adds a key that nobody is told of. False if it is there and must not be replaced.
@@ -289,7 +311,7 @@ impl<'n> Builder<'n> {
         db: usize,
         key: &[u8],
         hash: u64,
-        value: Value,
+        value: NewValue<'_>,
         expiry_ms: Option<i64>,
         access: u32,
     ) -> bool {
@@ -298,13 +320,16 @@ impl<'n> Builder<'n> {
         let mut guard = store.locks().lock(index, Mode::Write);
         let Some(stripe) = guard.stripe_mut() else { return false };
         let part = stripe.db_mut(db);
+        if part.table().is_empty() {
+            part.presize(self.expected[db].load(Ordering::Relaxed));
+        }
         if part.find(hash, key).is_some() {
             if !self.mode.merges {
                 return false;
             }
             part.remove(hash, key);
         }
-        part.insert(hash, key, NewValue::Value(value), expiry_ms, access);
+        part.insert(hash, key, value, expiry_ms, access);
         if let Some(at) = expiry_ms {
             store.note_expiry(index, at);
         }
@@ -364,12 +389,7 @@ pub fn load_snapshot(node: &Node, path: &Path, merges: bool) -> Result<bool, Str
 /// # Errors
 /// What is wrong; more is in the server's log.
 pub fn load_log(node: &Arc<Node>, files: &AofFiles) -> Result<bool, String> {
-    let parts = files.parts().map_err(|error| {
-        let mut events = error.events();
-        let last = events.pop().unwrap_or_default();
-        events.iter().for_each(|event| log::warning!("{event}"));
-        last
-    })?;
+    let parts = files.parts().map_err(|error| error.tell())?;
     let bytes = parts.iter().map(|part| part.bytes).sum();
     node.load_progress.total_bytes.store(bytes, Ordering::Relaxed);
     let mut player = Player::new(node);

@@ -4,6 +4,7 @@ pub mod args;
 pub mod blocking;
 pub mod context;
 mod databases;
+pub mod durability;
 pub mod effects;
 pub mod errand;
 pub mod error;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::blocking::BlockedCall;
 use super::context::Handling;
+use super::durability::Durability;
 use super::lane::{self, Lane};
 use super::loading::LoadProgress;
 use super::plan::Plan;
@@ -77,6 +78,8 @@ pub struct Node {
     pub journal: Arc<Journal>,
     /// The append-only file being written.
     pub log: Log,
+    /// Who waits for its fsyncs.
+    pub durability: Arc<Durability>,
     /// Snapshots, and when they are made.
     pub saving: Saving,
     /// Whether the data is being loaded, so that commands are refused.
@@ -145,11 +148,16 @@ impl Node {
         let (shutdowns, waiting_shutdowns) = mpsc::channel(REQUESTS_MAX);
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
         let journal = Arc::new(Journal::new(workers + lane::THREADS_MAX));
-        let log = Log::new(journal.clone(), Fsync::from_setting(config.get(Id::AppendFsync)));
+        let durability = Arc::new(Durability::default());
+        let told = durability.clone();
+        let on_sync = move |synced| told.tell(synced);
+        let log =
+            Log::new(journal.clone(), Fsync::from_setting(config.get(Id::AppendFsync)), Box::new(on_sync));
         Self {
             store,
             journal,
             log,
+            durability,
             saving: Saving::new(),
             loading: AtomicBool::new(false),
             load_progress: LoadProgress::default(),

@@ -21,20 +21,35 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Waits until record `gate` is released, or can't be written for now.
-    pub async fn wait(&self, journal: &Journal, gate: u64) {
+    /// Waits until record `gate` is released, or can't be written for now: then true. False as soon as `interrupted` says so,
+    /// which is asked whenever the task is woken.
+    pub async fn wait(
+        &self,
+        journal: &Journal,
+        gate: u64,
+        mut interrupted: impl FnMut(&Waker) -> bool,
+    ) -> bool {
         let mut entered = false;
         poll_fn(|context| {
             if entered && (journal.released() >= gate || journal.is_failing()) {
-                return Poll::Ready(());
+                return Poll::Ready(true);
             }
-            // Woken by something else, it may stand there twice: that costs a wake-up and no more.
-            entered = true;
-            self.connections.borrow_mut().push((gate, context.waker().clone()));
-            self.call();
+            if interrupted(context.waker()) {
+                return Poll::Ready(false);
+            }
+            if !entered || !self.stands(gate, context.waker()) {
+                entered = true;
+                self.connections.borrow_mut().push((gate, context.waker().clone()));
+                self.call();
+            }
             Poll::Pending
         })
-        .await;
+        .await
+    }
+
+    /// Whether a task that was woken by something else still waits here.
+    fn stands(&self, gate: u64, waker: &Waker) -> bool {
+        self.connections.borrow().iter().any(|(of, other)| *of == gate && other.will_wake(waker))
     }
 
     fn call(&self) {

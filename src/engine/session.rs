@@ -162,6 +162,8 @@ pub struct Session {
     pub gate: u64,
     /// The record that the command that runs has written, 0 for none.
     pub published: u64,
+    /// The last record that a command of the client has written.
+    pub last_write: u64,
     /// Replies not yet sent of commands that have written: where they are, and their records.
     pub held: Vec<HeldReply>,
 }
@@ -356,6 +358,7 @@ impl Session {
             wrote: false,
             gate: 0,
             published: 0,
+            last_write: 0,
             held: Vec::new(),
         }
     }

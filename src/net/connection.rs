@@ -207,8 +207,7 @@ impl Connection {
                 return true;
             }
             let stop = self.run_batches();
-            self.hold().await;
-            if !self.flush() {
+            if !self.hold().await || !self.flush() {
                 return false;
             }
             self.make_way().await;
@@ -291,8 +290,9 @@ impl Connection {
         }
         if self.session.handle.is_killed() {
             self.session.take_mail(&mut self.reply);
-            self.hold().await;
-            self.flush();
+            if self.hold().await {
+                self.flush();
+            }
             return false;
         }
         if let Some(call) = self.session.waiting.clone()
@@ -305,8 +305,7 @@ impl Connection {
         if self.session.take_some_mail(&mut self.reply, WRITE_BYTES) {
             self.session.handle.signal.raise();
         }
-        self.hold().await;
-        self.flush() && self.within_output_limit()
+        self.hold().await && self.flush() && self.within_output_limit()
     }
 
     /// Goes on with the session that a request has brought back, and with its reply.
@@ -375,7 +374,8 @@ impl Connection {
             // Somebody serves it at this moment: the outcome comes by signal.
             return self.await_outcome(&call).await;
         }
-        self.end_waiting(|reply| call.write_timeout(reply));
+        let worker = self.worker.clone();
+        self.end_waiting(|reply| call.write_timeout(reply, &worker.node));
         self.turn().await
     }
 
@@ -402,6 +402,7 @@ impl Connection {
         self.session.reveal(outcome.gate);
         if outcome.published != 0 {
             self.session.published = outcome.published;
+            self.session.last_write = outcome.published;
             self.session.hold(start, self.reply.mark());
         }
     }
@@ -421,15 +422,40 @@ impl Connection {
     }
 
     /// Waits until the log has taken what the replies reveal. If it can't for now, the writes among them are answered with that.
-    async fn hold(&mut self) {
-        let (gate, journal) = (self.session.gate, &self.worker.node.journal);
-        if gate > journal.released() {
-            self.worker.waiting.wait(journal, gate).await;
+    /// False when the connection is to be closed instead.
+    async fn hold(&mut self) -> bool {
+        let gate = self.session.gate;
+        if gate > self.worker.node.journal.released() {
+            if !self.await_release(gate).await {
+                return false;
+            }
             self.session.gate = 0;
         }
         if !self.session.held.is_empty() {
             self.session.settle_held(&mut self.reply, &self.worker.node);
         }
+        true
+    }
+
+    /// Waits for the release of record `gate`. False if the client is killed meanwhile, or gets more mail than it may leave.
+    async fn await_release(&mut self, gate: u64) -> bool {
+        let worker = self.worker.clone();
+        let mut signaled = false;
+        loop {
+            if self.session.handle.is_killed() || signaled && !self.within_output_limit() {
+                return false;
+            }
+            let signal = &self.session.handle.signal;
+            if worker.waiting.wait(&worker.node.journal, gate, |waker| signal.poll(waker)).await {
+                break;
+            }
+            signaled = true;
+        }
+        if signaled {
+            // Its mail is read when the replies have left.
+            self.session.handle.signal.raise();
+        }
+        true
     }
 
     /// Takes the call out of its queues and, as CLIENT REPLY has it, writes its reply.

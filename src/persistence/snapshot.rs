@@ -1,8 +1,8 @@
 //! Writes the image of a cut, as it is walked (design 5), in either format: as an RDB file or as commands.
 //!
 //! A stripe is locked for [`STEP_KEYS`] keys or [`STEP_BYTES`] at a time; what writers have handed over goes first, so that it
-//! takes little memory. Strings are encoded under the lock, everything else is cloned there, which is O(1) or small, and
-//! encoded after it.
+//! takes little memory. Under the lock strings are copied, one after the other, and everything else is cloned, which is O(1) or
+//! small; what takes long, compression above all, is done after it.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -20,7 +20,8 @@ use crate::value::{Value, ValueRef};
 /// Keys and bytes after which a stripe is given back.
 const STEP_KEYS: usize = 32;
 const STEP_BYTES: usize = 4096;
-/// Stripes between two looks at what writers have handed over.
+/// Steps after which others who want the processor have it.
+const STEPS_PER_TURN: usize = 16;
 const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes after which the disk is made to take them (`rdb-save-incremental-fsync`), as in Redis.
 const SYNC_BYTES: u64 = 4 << 20;
@@ -154,6 +155,9 @@ trait Encoding {
         expiry_ms: Option<i64>,
         access: u32,
     ) -> io::Result<()>;
+
+    /// A key that nobody else has any more.
+    fn key_with(&mut self, out: &mut impl Write, entry: HandedOver) -> io::Result<()>;
 }
 
 struct RdbKeys<'a> {
@@ -184,6 +188,11 @@ impl Encoding for RdbKeys<'_> {
         let attributes = attributes(self.format.access, expiry_ms, access);
         rdb::write_key(out, key, value, attributes, &self.format.options)
     }
+
+    fn key_with(&mut self, out: &mut impl Write, entry: HandedOver) -> io::Result<()> {
+        let attributes = attributes(self.format.access, entry.expiry_ms, entry.access);
+        rdb::write_key_with(out, &entry.key, entry.value, attributes, &self.format.options)
+    }
 }
 
 struct CommandKeys;
@@ -203,15 +212,57 @@ impl Encoding for CommandKeys {
     ) -> io::Result<()> {
         commands::write_key(out, key, value, expiry_ms)
     }
+
+    fn key_with(&mut self, out: &mut impl Write, entry: HandedOver) -> io::Result<()> {
+        commands::write_key_with(out, &entry.key, entry.value, entry.expiry_ms)
+    }
+}
+
+/// Strings that were copied under a lock, to be encoded after it.
+#[derive(Default)]
+struct Copies {
+    /// Keys and texts, one after the other.
+    bytes: Vec<u8>,
+    entries: Vec<StringCopy>,
+}
+
+struct StringCopy {
+    db: usize,
+    key_bytes: usize,
+    value: CopiedValue,
+    expiry_ms: Option<i64>,
+    access: u32,
+}
+
+enum CopiedValue {
+    Integer(i64),
+    /// A text of so many bytes.
+    Text(usize),
+}
+
+impl Copies {
+    /// Copies an entry if it is a string, but not a large one; whether it was.
+    fn add(&mut self, db: usize, entry: &Entry) -> bool {
+        let (value, text) = match entry.value() {
+            ValueRef::Integer(number) => (CopiedValue::Integer(number), &[][..]),
+            ValueRef::Text(bytes) => (CopiedValue::Text(bytes.len()), bytes),
+            _ => return false,
+        };
+        let (key, expiry_ms, access) = (entry.key(), entry.expiry(), entry.access());
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(text);
+        self.entries.push(StringCopy { db, key_bytes: key.len(), value, expiry_ms, access });
+        true
+    }
 }
 
 struct Walk<'a, W: Write, E: Encoding> {
     out: W,
     encoding: E,
-    /// What was encoded under the lock.
-    step: Vec<u8>,
-    /// What is to be encoded after it.
-    later: Vec<HandedOver>,
+    /// What was copied under the lock.
+    copies: Copies,
+    /// What was cloned there.
+    clones: Vec<HandedOver>,
     /// The database that was selected last.
     db: Option<usize>,
     format: &'a Format,
@@ -222,95 +273,89 @@ struct Walk<'a, W: Write, E: Encoding> {
 impl<'a, W: Write, E: Encoding> Walk<'a, W, E> {
     fn new(out: W, encoding: E, format: &'a Format, progress: &'a Progress) -> Self {
         let meter = Meter::new("Saving");
-        Self { out, encoding, step: Vec::new(), later: Vec::new(), db: None, format, progress, meter }
+        let (copies, clones) = (Copies::default(), Vec::new());
+        Self { out, encoding, copies, clones, db: None, format, progress, meter }
     }
 
     fn all(&mut self, store: &Store, image: &Image) -> io::Result<()> {
+        let mut steps = 0;
         for stripe in 0..store.stripes() {
             self.write_left(image.take_left())?;
-            loop {
-                let more = self.step(|visit, enough| store.walk_stripe(stripe, visit, enough))?;
-                if !more {
-                    break;
+            while self.step(|visit, enough| store.walk_stripe(stripe, visit, enough))? {
+                steps += 1;
+                if steps % STEPS_PER_TURN == 0 {
+                    std::thread::yield_now();
                 }
-                std::thread::yield_now();
             }
         }
         self.write_left(image.take_left())
     }
 
-    /// Encodes some entries that `walk` shows, and then writes them. Returns whether there are more.
+    /// Takes some entries that `walk` shows, and then writes them. Returns whether there are more.
     fn step(
         &mut self,
         walk: impl FnOnce(&mut dyn FnMut(usize, &Entry), &mut dyn FnMut() -> bool) -> bool,
     ) -> io::Result<bool> {
         let (keys, bytes) = (Cell::new(0), Cell::new(0));
-        let (mut step, mut later) = (std::mem::take(&mut self.step), std::mem::take(&mut self.later));
-        let mut db = self.db;
-        let mut failure = Ok(());
+        let (mut copies, mut clones) = (std::mem::take(&mut self.copies), std::mem::take(&mut self.clones));
         let more = walk(
             &mut |of, entry| {
                 keys.set(keys.get() + 1);
-                let done = self.encode_now(&mut step, &mut db, of, entry);
-                match done {
-                    Ok(true) => bytes.set(step.len()),
-                    Ok(false) => later.push(HandedOver::of(entry, of)),
-                    Err(error) => failure = Err(error),
+                if copies.add(of, entry) {
+                    bytes.set(copies.bytes.len());
+                } else {
+                    clones.push(HandedOver::of(entry, of));
                 }
             },
             &mut || keys.get() >= STEP_KEYS || bytes.get() >= STEP_BYTES,
         );
-        failure?;
-        self.db = db;
-        self.out.write_all(&step)?;
-        step.clear();
-        self.step = step;
-        for entry in later.drain(..) {
-            self.write(&entry)?;
-        }
-        self.later = later;
+        self.write_copies(&mut copies)?;
+        clones.drain(..).try_for_each(|entry| self.write(entry))?;
+        (self.copies, self.clones) = (copies, clones);
         self.wrote(keys.get())?;
         Ok(more)
     }
 
-    /// Encodes a string; false if it is something else.
-    fn encode_now(
-        &mut self,
-        step: &mut Vec<u8>,
-        db: &mut Option<usize>,
-        of: usize,
-        entry: &Entry,
-    ) -> io::Result<bool> {
-        if !matches!(entry.value(), ValueRef::Text(_) | ValueRef::Integer(_)) {
-            return Ok(false);
+    fn write_copies(&mut self, copies: &mut Copies) -> io::Result<()> {
+        let mut rest = copies.bytes.as_slice();
+        for entry in copies.entries.drain(..) {
+            self.select(entry.db)?;
+            let (key, behind) = rest.split_at(entry.key_bytes);
+            let (value, behind) = match entry.value {
+                CopiedValue::Integer(number) => (ValueRef::Integer(number), behind),
+                CopiedValue::Text(len) => (ValueRef::Text(&behind[..len]), &behind[len..]),
+            };
+            self.encoding.key(&mut self.out, key, value, entry.expiry_ms, entry.access)?;
+            rest = behind;
         }
-        if *db != Some(of) {
-            *db = Some(of);
-            self.encoding.select(step, of)?;
-        }
-        self.encoding.key(step, entry.key(), entry.value(), entry.expiry(), entry.access())?;
-        Ok(true)
+        copies.bytes.clear();
+        Ok(())
     }
 
     /// Writes what writers have handed over, tables that were emptied included.
-    fn write_left(&mut self, left: Left) -> io::Result<()> {
-        for entry in &left.entries {
-            self.write(entry)?;
-        }
-        self.wrote(left.entries.len())?;
+    fn write_left(&mut self, mut left: Left) -> io::Result<()> {
+        let keys = left.entries.len();
+        // Large strings first: as long as they are kept, every write to them copies a chunk.
+        left.entries.sort_by_key(|entry| !matches!(entry.value, Value::Large(_)));
+        left.entries.into_iter().try_for_each(|entry| self.write(entry))?;
+        self.wrote(keys)?;
         for mut table in left.tables {
             while self.step(|visit, enough| table.walk(visit, enough))? {}
         }
         Ok(())
     }
 
-    fn write(&mut self, entry: &HandedOver) -> io::Result<()> {
-        if self.db != Some(entry.db) {
-            self.db = Some(entry.db);
-            self.encoding.select(&mut self.out, entry.db)?;
+    fn write(&mut self, entry: HandedOver) -> io::Result<()> {
+        self.select(entry.db)?;
+        self.encoding.key_with(&mut self.out, entry)
+    }
+
+    fn select(&mut self, db: usize) -> io::Result<()> {
+        if self.db != Some(db) {
+            self.db = Some(db);
+            self.encoding.select(&mut self.out, db)?;
         }
-        let value = value_ref(&entry.value);
-        self.encoding.key(&mut self.out, &entry.key, value, entry.expiry_ms, entry.access)
+        Ok(())
     }
 
     /// Counts keys, waits as long as tests want it to, and stops if it is told to.
@@ -355,20 +400,6 @@ fn attributes(access: Access, expiry_ms: Option<i64>, bits: u32) -> KeyAttribute
         expiry_ms,
         idle_seconds: (access == Access::Idle).then(idle),
         frequency: (access == Access::Frequency).then_some(bits as u8),
-    }
-}
-
-/// A value of no key, as one of a key is seen.
-pub fn value_ref(value: &Value) -> ValueRef<'_> {
-    match value {
-        Value::Integer(number) => ValueRef::Integer(*number),
-        Value::Text { bytes, .. } => ValueRef::Text(bytes),
-        Value::Large(large) => ValueRef::Large(large),
-        Value::List(list) => ValueRef::List(list),
-        Value::Set(set) => ValueRef::Set(set),
-        Value::Hash(hash) => ValueRef::Hash(hash),
-        Value::ZSet(zset) => ValueRef::ZSet(zset),
-        Value::Stream(stream) => ValueRef::Stream(stream),
     }
 }
 

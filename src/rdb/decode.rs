@@ -6,10 +6,12 @@ mod set;
 mod stream;
 mod zset;
 
-use super::cursor::{Cursor, Input};
+use std::borrow::Cow;
+
+use super::cursor::{Cursor, Input, Length, decompress};
 use super::error::Error;
 use super::extent::unknown_type;
-use super::format::types;
+use super::format::{encodings, types};
 use crate::base::number;
 use crate::value::compact::Malformed;
 use crate::value::compact::listpack::Listpack;
@@ -76,6 +78,27 @@ pub fn decode_value(value_type: u8, payload: &[u8], limits: &Limits) -> Result<D
     };
     cursor.finish()?;
     Ok(value.map_or(Decoded::Empty, Decoded::Value))
+}
+
+/// The bytes of a string that is no integer and short enough to lie in its entry: the value that most keys have, without the
+/// allocation that a [`Value`] takes. None for everything else, and for what is broken.
+pub fn short_text(value_type: u8, payload: &[u8]) -> Option<Cow<'_, [u8]>> {
+    const WHAT: &str = "a string";
+    if value_type != types::STRING {
+        return None;
+    }
+    let mut input = Cursor::new(payload);
+    let text = match input.length(WHAT).ok()? {
+        Length::Plain(len) => Cow::Borrowed(input.take(len, WHAT).ok()?),
+        Length::Encoded(encodings::LZF) => {
+            let (compressed, len) = (input.count(WHAT).ok()?, input.count(WHAT).ok()?);
+            let bytes = input.take(compressed, WHAT).ok().filter(|_| len <= INLINE_BYTES_MAX as u64)?;
+            Cow::Owned(decompress(bytes, len, 0, WHAT).ok()?)
+        }
+        Length::Encoded(_) => return None,
+    };
+    let is_short = input.remaining() == 0 && text.len() <= INLINE_BYTES_MAX;
+    (is_short && number::parse_i64(&text).is_none()).then_some(text)
 }
 
 fn string(input: &mut Cursor<'_>) -> Result<Value, Error> {

@@ -9,7 +9,8 @@ use crate::value::compact::listpack::{Item, Listpack};
 use crate::value::list::Node;
 use crate::value::set::View;
 use crate::value::stream::Group;
-use crate::value::{Hash, LargeString, List, Set, Stream, ValueRef, ZSet};
+use crate::value::string::Chunk;
+use crate::value::{Hash, LargeString, List, Set, Stream, Value, ValueRef, ZSet};
 
 /// How to write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +36,11 @@ pub struct KeyAttributes {
 const UNCOMPRESSED_MAX: usize = 20;
 /// What compression must gain.
 const GAIN_MIN: usize = 4;
+/// Of a large string, what is compressed is kept as long as it is not more than this and a share of what it stands for.
+const KEPT_BYTES_MIN: usize = 1 << 20;
+const KEPT_SHARE: usize = 8;
+/// Members of a sorted set that are let go at once.
+const LET_GO_MEMBERS: usize = 1024;
 /// Longest text of an encoded integer.
 const INTEGER_TEXT_MAX: usize = 11;
 
@@ -49,6 +55,36 @@ pub fn write_key(
     attributes: KeyAttributes,
     options: &Options,
 ) -> io::Result<()> {
+    write_key_head(out, key, value_type(value, options.version), attributes, options)?;
+    write_value(out, value, options)
+}
+
+/// As [`write_key`] for a value that nobody else needs any more: of large ones, what is written is let go at once.
+///
+/// # Errors
+/// Those of writing.
+pub fn write_key_with(
+    out: &mut impl Write,
+    key: &[u8],
+    value: Value,
+    attributes: KeyAttributes,
+    options: &Options,
+) -> io::Result<()> {
+    write_key_head(out, key, value_type(value.as_ref(), options.version), attributes, options)?;
+    match value {
+        Value::Large(large) => write_large_with(out, large, options),
+        Value::ZSet(zset) => write_zset_with(out, zset, options),
+        value => write_value(out, value.as_ref(), options),
+    }
+}
+
+fn write_key_head(
+    out: &mut impl Write,
+    key: &[u8],
+    value_type: u8,
+    attributes: KeyAttributes,
+    options: &Options,
+) -> io::Result<()> {
     if let Some(at) = attributes.expiry_ms {
         out.write_all(&[opcodes::EXPIRETIME_MS])?;
         out.write_all(&at.to_le_bytes())?;
@@ -60,9 +96,8 @@ pub fn write_key(
     if let Some(frequency) = attributes.frequency {
         out.write_all(&[opcodes::FREQ, frequency])?;
     }
-    out.write_all(&[value_type(value, options.version)])?;
-    write_string(out, key, options)?;
-    write_value(out, value, options)
+    out.write_all(&[value_type])?;
+    write_string(out, key, options)
 }
 
 /// The type byte under which [`write_value`] writes a value.
@@ -124,7 +159,7 @@ pub(super) fn write_string(out: &mut impl Write, bytes: &[u8], options: &Options
             return encoded.write(out);
         }
     } else if options.compress && bytes.len() > UNCOMPRESSED_MAX {
-        let mut compressed = Vec::new();
+        let mut compressed = Vec::with_capacity(bytes.len());
         if lzf::compress(bytes, bytes.len() - GAIN_MIN, &mut compressed) {
             write_compressed_head(out, compressed.len(), bytes.len())?;
             return out.write_all(&compressed);
@@ -179,30 +214,49 @@ impl EncodedInteger {
     }
 }
 
-/// The chunks are compressed one by one, twice: the first time only to learn the length, which comes first.
+/// The chunks are compressed one by one.
 fn write_large(out: &mut impl Write, large: &LargeString, options: &Options) -> io::Result<()> {
-    let mut piece = Vec::new();
-    let compress = |chunk: &[u8], piece: &mut Vec<u8>| {
-        piece.clear();
-        // Literals alone take one byte in 32 more.
-        lzf::compress(chunk, chunk.len() + chunk.len() / 32 + 1, piece);
-        piece.len()
-    };
-    if options.compress {
-        let compressed: usize = large.chunks().iter().map(|chunk| compress(chunk, &mut piece)).sum();
-        if compressed + GAIN_MIN <= large.len() {
-            write_compressed_head(out, compressed, large.len())?;
-            if large.chunks().len() == 1 {
-                return out.write_all(&piece);
-            }
-            return large.chunks().iter().try_for_each(|chunk| {
-                compress(chunk, &mut piece);
-                out.write_all(&piece)
-            });
-        }
+    write_large_with(out, large.clone(), options)
+}
+
+/// The length of what is compressed comes first. As long as that is little, it is kept and the chunk let go; of the others only
+/// the length is noted, and they are compressed once more.
+fn write_large_with(out: &mut impl Write, large: LargeString, options: &Options) -> io::Result<()> {
+    let len = large.len();
+    if !options.compress {
+        write_length(out, len as u64)?;
+        return large.into_chunks().try_for_each(|chunk| out.write_all(&chunk));
     }
-    write_length(out, large.len() as u64)?;
-    large.chunks().iter().try_for_each(|chunk| out.write_all(chunk))
+    let (mut kept, mut kept_bytes, mut passed_bytes) = (Vec::new(), 0, 0);
+    let mut chunks = large.into_chunks();
+    while kept_bytes <= KEPT_BYTES_MIN + passed_bytes / KEPT_SHARE
+        && let Some(chunk) = chunks.next()
+    {
+        let compressed = compress_chunk(&chunk);
+        passed_bytes += chunk.len();
+        kept_bytes += compressed.len();
+        kept.push((compressed, chunk.len()));
+    }
+    let rest: Vec<Chunk> = chunks.collect();
+    let compressed = kept_bytes + rest.iter().map(|chunk| compress_chunk(chunk).len()).sum::<usize>();
+    if compressed + GAIN_MIN <= len {
+        write_compressed_head(out, compressed, len)?;
+        kept.into_iter().try_for_each(|(piece, _)| out.write_all(&piece))?;
+        return rest.into_iter().try_for_each(|chunk| out.write_all(&compress_chunk(&chunk)));
+    }
+    write_length(out, len as u64)?;
+    for (piece, len) in kept {
+        out.write_all(&lzf::decompress(&piece, len).ok_or(io::ErrorKind::InvalidData)?)?;
+    }
+    rest.into_iter().try_for_each(|chunk| out.write_all(&chunk))
+}
+
+fn compress_chunk(chunk: &[u8]) -> Vec<u8> {
+    let mut compressed = Vec::new();
+    // Literals alone take one byte in 32 more.
+    lzf::compress(chunk, chunk.len() + chunk.len() / 32 + 1, &mut compressed);
+    compressed.shrink_to_fit();
+    compressed
 }
 
 fn write_list(out: &mut impl Write, list: &List, options: &Options) -> io::Result<()> {
@@ -243,16 +297,32 @@ fn write_hash(out: &mut impl Write, hash: &Hash, options: &Options) -> io::Resul
     })
 }
 
+/// As [`write_zset`].
+fn write_zset_with(out: &mut impl Write, mut zset: ZSet, options: &Options) -> io::Result<()> {
+    if zset.as_listpack().is_some() {
+        return write_zset(out, &zset, options);
+    }
+    write_length(out, zset.len() as u64)?;
+    while !zset.is_empty() {
+        let last = zset.len().saturating_sub(LET_GO_MEMBERS)..zset.len();
+        zset.range(last.clone()).rev().try_for_each(|entry| write_scored(out, entry, options))?;
+        zset.forget(last);
+    }
+    Ok(())
+}
+
 /// The large form goes from the greatest to the least, as in Redis.
 fn write_zset(out: &mut impl Write, zset: &ZSet, options: &Options) -> io::Result<()> {
     if let Some(pack) = zset.as_listpack() {
         return write_listpack(out, pack, options);
     }
     write_length(out, zset.len() as u64)?;
-    zset.iter().rev().try_for_each(|(member, score)| {
-        write_item(out, member, options)?;
-        out.write_all(&score.to_le_bytes())
-    })
+    zset.iter().rev().try_for_each(|entry| write_scored(out, entry, options))
+}
+
+fn write_scored(out: &mut impl Write, (member, score): (Item<'_>, f64), options: &Options) -> io::Result<()> {
+    write_item(out, member, options)?;
+    out.write_all(&score.to_le_bytes())
 }
 
 fn write_listpack(out: &mut impl Write, pack: &Listpack, options: &Options) -> io::Result<()> {

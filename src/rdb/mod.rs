@@ -27,13 +27,13 @@ mod ziplist;
 mod zipmap;
 
 pub use checksum::Checksummed;
-pub use decode::{Decoded, Limits, decode_value};
+pub use decode::{Decoded, Limits, decode_value, short_text};
 pub use dump::{PayloadError, dump_payload, parse_payload};
-pub use encode::{KeyAttributes, Options, value_type, write_key, write_value};
+pub use encode::{KeyAttributes, Options, value_type, write_key, write_key_with, write_value};
 pub use error::{Error, Fault};
 pub use file::{resize_db, select_db, write_aux, write_end, write_function, write_header};
 pub use format::Version;
-pub use scanner::{Event, Key, Scanner};
+pub use scanner::{Event, Found, Key, KeySpan, Scanner};
 
 #[cfg(test)]
 mod tests;

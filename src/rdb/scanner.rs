@@ -3,6 +3,7 @@
 mod source;
 
 use std::io::Read;
+use std::ops::Range;
 
 use self::source::Source;
 use super::cursor::{Input, Length, Text, decompress};
@@ -75,6 +76,33 @@ pub struct Key {
     pub frequency: Option<u8>,
 }
 
+/// A key whose bytes stand in a buffer together with those of others. The fields are those of [`Key`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeySpan {
+    /// Where the key is.
+    pub key: Range<usize>,
+    /// Where its value's bytes are.
+    pub payload: Range<usize>,
+    /// The value's type byte.
+    pub value_type: u8,
+    /// Where they begin in the file.
+    pub payload_offset: u64,
+    /// When the key expires.
+    pub expiry_ms: Option<i64>,
+    /// Seconds since its last access.
+    pub idle_seconds: Option<u64>,
+    /// Its access counter.
+    pub frequency: Option<u8>,
+}
+
+/// What [`Scanner::next_into`] has found.
+pub enum Found {
+    /// A key.
+    Key(KeySpan),
+    /// Anything else.
+    Event(Event),
+}
+
 /// Reads a file in steps of a fixed size. Holds one key and value at a time, and allocates no more for it than has been read.
 pub struct Scanner<R> {
     source: Source<R>,
@@ -125,6 +153,31 @@ impl<R: Read> Scanner<R> {
     /// # Errors
     /// Whatever is wrong with the file. There is no going on after an error.
     pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        let mut key = Vec::new();
+        let Some(found) = self.next_into(&mut key)? else { return Ok(None) };
+        Ok(Some(match found {
+            Found::Event(event) => event,
+            Found::Key(span) => {
+                let payload = key.split_off(span.payload.start);
+                let KeySpan { value_type, payload_offset, expiry_ms, idle_seconds, frequency, .. } = span;
+                Event::Key(Key {
+                    key,
+                    value_type,
+                    payload,
+                    payload_offset,
+                    expiry_ms,
+                    idle_seconds,
+                    frequency,
+                })
+            }
+        }))
+    }
+
+    /// As [`Scanner::next_event`], but the bytes of a key and of its value are appended to `bytes`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_into(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Found>, Error> {
         if self.ended {
             return Ok(None);
         }
@@ -139,16 +192,18 @@ impl<R: Read> Scanner<R> {
                 opcodes::IDLE => idle_seconds = Some(self.source.count("an idle time")?),
                 opcodes::FREQ => frequency = Some(self.source.byte("a frequency")?),
                 value_type if value_type < opcodes::SLOT_IMPORT => {
-                    let key = self.key(value_type)?;
-                    return Ok(Some(Event::Key(Key { expiry_ms, idle_seconds, frequency, ..key })));
+                    let key = self.key(value_type, bytes)?;
+                    return Ok(Some(Found::Key(KeySpan { expiry_ms, idle_seconds, frequency, ..key })));
                 }
-                opcode => return self.other(opcode).map(Some),
+                opcode => return self.other(opcode).map(|event| Some(Found::Event(event))),
             }
         }
     }
 
-    fn key(&mut self, value_type: u8) -> Result<Key, Error> {
-        let key = self.string("a key")?;
+    fn key(&mut self, value_type: u8, bytes: &mut Vec<u8>) -> Result<KeySpan, Error> {
+        let start = bytes.len();
+        self.string_into(bytes, "a key")?;
+        let key = start..bytes.len();
         let payload_offset = self.source.offset();
         if value_type == types::HASH_VALKEY_EXPIRY && self.version <= REDIS_VERSION_MAX {
             return Err(Error::unsupported(
@@ -156,11 +211,11 @@ impl<R: Read> Scanner<R> {
                 "Hash format of a release candidate of Redis 7.4",
             ));
         }
-        let payload = self.source.recorded(|source| skip_value(source, value_type))?;
-        Ok(Key {
+        self.source.record(bytes, |source| skip_value(source, value_type))?;
+        Ok(KeySpan {
+            payload: key.end..bytes.len(),
             key,
             value_type,
-            payload,
             payload_offset,
             expiry_ms: None,
             idle_seconds: None,
@@ -236,17 +291,24 @@ impl<R: Read> Scanner<R> {
     }
 
     fn string(&mut self, what: &'static str) -> Result<Vec<u8>, Error> {
+        let mut out = Vec::new();
+        self.string_into(&mut out, what)?;
+        Ok(out)
+    }
+
+    fn string_into(&mut self, out: &mut Vec<u8>, what: &'static str) -> Result<(), Error> {
         match self.source.length(what)? {
-            Length::Plain(len) => self.source.bytes(len, what),
+            Length::Plain(len) => self.source.record(out, |source| source.skip(len, what))?,
             Length::Encoded(encodings::LZF) => {
                 let (compressed, len) = (self.source.count(what)?, self.source.count(what)?);
                 let offset = self.source.offset();
-                decompress(&self.source.bytes(compressed, what)?, len, offset, what)
+                out.extend(decompress(&self.source.bytes(compressed, what)?, len, offset, what)?);
             }
             Length::Encoded(encoding) => {
-                self.source.integer(encoding, what).map(|value| Text::of_integer(value).into_vec())
+                out.extend_from_slice(&Text::of_integer(self.source.integer(encoding, what)?));
             }
         }
+        Ok(())
     }
 }
 

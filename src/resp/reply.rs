@@ -282,9 +282,9 @@ impl Reply {
     }
 
     /// A long string of `len` bytes, sent from its own chunks.
-    pub fn bulk_chunks(&mut self, len: usize, chunks: &[Arc<Vec<u8>>]) {
+    pub fn bulk_chunks<'c>(&mut self, len: usize, chunks: impl IntoIterator<Item = &'c Arc<Vec<u8>>>) {
         self.number_line(b'$', len as i64);
-        chunks.iter().for_each(|chunk| self.output.share(chunk.clone()));
+        chunks.into_iter().for_each(|chunk| self.output.share(chunk.clone()));
         self.raw(b"\r\n");
     }
 

@@ -38,14 +38,8 @@ fn load_all(node: &Arc<Node>) -> Result<(), String> {
         node.saving.count_as_saved(node);
         return Ok(());
     }
-    let told = |error: crate::persistence::aof::FileError| {
-        let mut events = error.events();
-        let last = events.pop().unwrap_or_default();
-        events.iter().for_each(|event| log::warning!("{event}"));
-        last
-    };
-    let mut files = AofFiles::open(saving::aof_dir(node)).map_err(told)?;
-    files.upgrade().map_err(told)?;
+    let mut files = AofFiles::open(saving::aof_dir(node)).map_err(|error| error.tell())?;
+    files.upgrade().map_err(|error| error.tell())?;
     if loading::load_log(node, &files)? {
         log::notice!("DB loaded from append only file: {:.3} seconds", seconds());
     } else {

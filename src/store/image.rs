@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 
 use super::entry::EPOCH_MAX;
 use super::{Db, Entry, Held, Mode, Store, Stripes};
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// Bytes handed over and not yet taken at which writers are slowed down.
 const HANDED_BYTES_MAX: usize = 32 << 20;
@@ -93,7 +93,11 @@ impl HandedOver {
         Self {
             db,
             key: entry.key().into(),
-            value: entry.clone_value(),
+            value: match entry.value() {
+                // It is read in order only: the index, which has half of the nodes, need not be copied for it.
+                ValueRef::ZSet(zset) => Value::ZSet(zset.in_order()),
+                _ => entry.clone_value(),
+            },
             expiry_ms: entry.expiry(),
             access: entry.access(),
         }
@@ -260,7 +264,6 @@ mod tests {
     use super::*;
     use crate::base::hash::hash as hash_of;
     use crate::store::NewValue;
-    use crate::value::ValueRef;
 
     type Data = HashMap<(usize, Vec<u8>), (i64, Option<i64>)>;
 

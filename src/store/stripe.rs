@@ -60,6 +60,11 @@ impl Db {
         &self.table
     }
 
+    /// Makes room for so many entries, unless there are some.
+    pub fn presize(&mut self, entries: usize) {
+        self.table.presize(entries);
+    }
+
     /// The expiry index.
     pub fn expiry(&self) -> &ExpiryIndex {
         &self.expiry

@@ -145,6 +145,18 @@ impl Table {
         Some(entry)
     }
 
+    /// Makes a table without entries as large as it is with so many.
+    pub fn presize(&mut self, entries: usize) {
+        let buckets = entries / FILL_MAX;
+        if self.len > 0 || buckets <= self.buckets {
+            return;
+        }
+        while self.room() < buckets {
+            self.provide(self.room() + 1);
+        }
+        self.buckets = buckets;
+    }
+
     /// Visits the entries of the bucket that covers `position` and returns the next bucket's position, None after the last.
     pub fn scan(&self, position: u64, visit: &mut dyn FnMut(&Entry)) -> Option<u64> {
         if self.len == 0 {
@@ -152,10 +164,17 @@ impl Table {
         }
         let hash = position.reverse_bits() >> (u64::BITS - POSITION_BITS);
         let index = self.index(hash);
-        self.bucket(index).each(visit);
         let low = POSITION_BITS - self.bucket_level(index);
         let next = ((position >> low) + 1) << low;
-        (next >> POSITION_BITS == 0).then_some(next)
+        let next = (next >> POSITION_BITS == 0).then_some(next);
+        // The misses shall overlap: those of the bucket's entries, and that of the next bucket.
+        let bucket = self.bucket(index);
+        bucket.prefetch_entries();
+        if let Some(next) = next {
+            self.prefetch_bucket(next.reverse_bits() >> (u64::BITS - POSITION_BITS));
+        }
+        bucket.each(visit);
+        next
     }
 
     /// Visits the entries of the bucket that a random number falls on; false if it had none.
@@ -264,13 +283,18 @@ impl Table {
         self.segments.truncate(self.buckets.div_ceil(SEGMENT_BUCKETS) + 1);
     }
 
-    /// Makes room for `buckets` buckets: the first segment doubles up to its full size, later ones are added whole.
-    fn provide(&mut self, buckets: usize) {
-        let have = match self.segments.as_slice() {
+    /// Buckets that there is memory for.
+    fn room(&self) -> usize {
+        match self.segments.as_slice() {
             [] => 0,
             [first] => first.len(),
             segments => segments.len() * SEGMENT_BUCKETS,
-        };
+        }
+    }
+
+    /// Makes room for `buckets` buckets: the first segment doubles up to its full size, later ones are added whole.
+    fn provide(&mut self, buckets: usize) {
+        let have = self.room();
         if buckets <= have {
             return;
         }
@@ -343,6 +367,13 @@ impl Bucket {
     fn next_mut(&mut self) -> Option<&mut Bucket> {
         // SAFETY: rule 2.
         (self.state & LINK != 0).then(|| unsafe { &mut **self.slots[SLOTS - 1].link })
+    }
+
+    /// Those of an overflow bucket are left out.
+    fn prefetch_entries(&self) {
+        (0..SLOTS)
+            .filter(|slot| self.state & !LINK & (1 << slot) != 0)
+            .for_each(|slot| self.entry(slot).prefetch());
     }
 
     fn each(&self, visit: &mut dyn FnMut(&Entry)) {
@@ -512,6 +543,23 @@ mod tests {
             assert!(table.remove(hash_of(&name(i)), &name(i)).is_none());
         }
         assert!(table.is_empty() && table.heap_bytes() < peak / 50, "memory follows the data");
+    }
+
+    #[test]
+    fn a_presized_table_is_one_that_has_grown() {
+        for expected in [0, 4, 5, 79, 80, 81, 1000, 5000] {
+            let mut table = Table::default();
+            table.presize(expected);
+            let before = table.buckets();
+            for i in 0..expected {
+                table.insert(hash_of(&name(i)), entry(&name(i)));
+            }
+            assert!(table.buckets() <= before.max(1) + 1, "{expected}");
+            assert!((0..expected).all(|i| table.find(hash_of(&name(i)), &name(i)).is_some()));
+            assert_eq!(scan_all(&table, |_| {}).len(), expected);
+            (0..expected).for_each(|i| drop(table.remove(hash_of(&name(i)), &name(i)).unwrap()));
+            assert!(table.is_empty() && table.buckets() <= 1);
+        }
     }
 
     #[test]

@@ -73,11 +73,25 @@ pub enum Value {
 }
 
 impl Value {
+    /// A value of no key, as one of a key is seen.
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Text { bytes, .. } => ValueRef::Text(bytes),
+            Self::Large(large) => ValueRef::Large(large),
+            Self::List(list) => ValueRef::List(list),
+            Self::Set(set) => ValueRef::Set(set),
+            Self::Hash(hash) => ValueRef::Hash(hash),
+            Self::ZSet(zset) => ValueRef::ZSet(zset),
+            Self::Stream(stream) => ValueRef::Stream(stream),
+        }
+    }
+
     /// Number of allocations that dropping the value gives back: what decides whether it is freed in the background.
     pub fn effort(&self) -> usize {
         match self {
             Self::Integer(_) | Self::Text { .. } => 1,
-            Self::Large(large) => large.chunks().len(),
+            Self::Large(large) => large.chunk_count(),
             Self::List(list) => list.effort(),
             Self::Set(set) => set.effort(),
             Self::Hash(hash) => hash.effort(),

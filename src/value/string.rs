@@ -1,23 +1,27 @@
 //! Large strings: ropes of reference-counted chunks.
 //!
 //! Small strings live inside their key's entry (`store::entry`). Above [`INLINE_BYTES_MAX`] a string becomes a
-//! [`LargeString`]: chunks of 64 KB behind one shared pointer, so that a snapshot or a reply clones it in O(1), and a writer copies
-//! only the chunks it touches.
+//! [`LargeString`]: groups of chunks of 16 KB behind one shared pointer, so that a snapshot or a reply clones it in O(1), and a
+//! writer copies only the chunk it touches, and the pointers above it: some four hundred for the longest string.
 
 use triomphe::Arc;
 
 /// Strings up to this many bytes are stored in the entry itself; replies above it share the chunks (design 6).
 pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 
-const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
+/// Chunks in a group, except the last.
+const GROUP_CHUNKS: usize = 256;
 
 /// One piece of a large string: [`CHUNK_BYTES`] long, except the last.
 pub type Chunk = Arc<Vec<u8>>;
 
+type Group = Arc<Vec<Chunk>>;
+
 /// A string above [`INLINE_BYTES_MAX`]. Cloning is O(1).
 #[derive(Clone)]
 pub struct LargeString {
-    chunks: Arc<Vec<Chunk>>,
+    groups: Arc<Vec<Group>>,
     len: usize,
 }
 
@@ -26,8 +30,12 @@ const _: () = assert!(size_of::<LargeString>() <= 16);
 impl LargeString {
     /// Copies `bytes` into chunks.
     pub fn new(bytes: &[u8]) -> Self {
-        let chunks = bytes.chunks(CHUNK_BYTES).map(|piece| Arc::new(piece.to_vec())).collect();
-        Self { chunks: Arc::new(chunks), len: bytes.len() }
+        let group = |bytes: &[u8]| {
+            let chunks = bytes.chunks(CHUNK_BYTES).map(|piece| Arc::new(piece.to_vec()));
+            Arc::new(chunks.collect())
+        };
+        let groups = bytes.chunks(GROUP_CHUNKS * CHUNK_BYTES).map(group).collect();
+        Self { groups: Arc::new(groups), len: bytes.len() }
     }
 
     /// Length in bytes.
@@ -41,13 +49,25 @@ impl LargeString {
     }
 
     /// The chunks in order.
-    pub fn chunks(&self) -> &[Chunk] {
-        &self.chunks
+    pub fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.groups.iter().flat_map(|group| group.iter())
+    }
+
+    /// Number of chunks.
+    pub fn chunk_count(&self) -> usize {
+        self.len.div_ceil(CHUNK_BYTES)
+    }
+
+    /// The chunks in order. What has been passed is let go, so that whoever shares it may change it in place again.
+    pub fn into_chunks(self) -> impl Iterator<Item = Chunk> {
+        taken(self.groups).into_iter().flat_map(taken)
     }
 
     /// The byte at `offset`.
     pub fn byte(&self, offset: usize) -> Option<u8> {
-        self.chunks.get(offset / CHUNK_BYTES)?.get(offset % CHUNK_BYTES).copied()
+        let index = offset / CHUNK_BYTES;
+        let chunk = self.groups.get(index / GROUP_CHUNKS)?.get(index % GROUP_CHUNKS)?;
+        chunk.get(offset % CHUNK_BYTES).copied()
     }
 
     /// The slices that make up `start..end` (clamped), in order.
@@ -57,7 +77,7 @@ impl LargeString {
         let last = end.div_ceil(CHUNK_BYTES);
         (start / CHUNK_BYTES..last).map(move |index| {
             let base = index * CHUNK_BYTES;
-            let chunk = &self.chunks[index];
+            let chunk = &self.groups[index / GROUP_CHUNKS][index % GROUP_CHUNKS];
             &chunk[start.saturating_sub(base).min(chunk.len())..(end - base).min(chunk.len())]
         })
     }
@@ -95,32 +115,35 @@ impl LargeString {
         if len <= self.len {
             return;
         }
-        let chunks = Arc::make_mut(&mut self.chunks);
-        if let Some(last) = chunks.last_mut() {
+        let groups = Arc::make_mut(&mut self.groups);
+        if let Some(last) = groups.last_mut().and_then(|group| Arc::make_mut(group).last_mut()) {
             let target = CHUNK_BYTES.min(last.len() + (len - self.len));
             Arc::make_mut(last).resize(target, 0);
         }
-        let mut have = chunks
-            .iter()
-            .map(|chunk| chunk.len())
-            .next_back()
-            .map_or(0, |last| (chunks.len() - 1) * CHUNK_BYTES + last);
-        while have < len {
-            let take = CHUNK_BYTES.min(len - have);
-            chunks.push(Arc::new(vec![0; take]));
-            have += take;
+        for index in self.len.div_ceil(CHUNK_BYTES)..len.div_ceil(CHUNK_BYTES) {
+            if index % GROUP_CHUNKS == 0 {
+                groups.push(Arc::default());
+            }
+            let chunk = Arc::new(vec![0; CHUNK_BYTES.min(len - index * CHUNK_BYTES)]);
+            Arc::make_mut(&mut groups[index / GROUP_CHUNKS]).push(chunk);
         }
         self.len = len;
     }
 
     /// Heap bytes behind the struct.
     pub fn heap_bytes(&self) -> usize {
-        self.chunks.len() * (size_of::<Chunk>() + 40) + self.len
+        self.chunk_count() * (size_of::<Chunk>() + 40) + self.len
     }
 
     fn chunk_mut(&mut self, index: usize) -> &mut Vec<u8> {
-        Arc::make_mut(&mut Arc::make_mut(&mut self.chunks)[index])
+        let group = &mut Arc::make_mut(&mut self.groups)[index / GROUP_CHUNKS];
+        Arc::make_mut(&mut Arc::make_mut(group)[index % GROUP_CHUNKS])
     }
+}
+
+/// What is shared, as one's own: taken if nobody else has it, else copied.
+fn taken<T: Clone>(shared: Arc<Vec<T>>) -> Vec<T> {
+    Arc::try_unwrap(shared).unwrap_or_else(|shared| (*shared).clone())
 }
 
 #[cfg(test)]
@@ -143,6 +166,40 @@ mod tests {
         assert_eq!(large.to_vec(65_000, 66_000), model[65_000..66_000]);
         assert_eq!(large.byte(131_071), Some(0));
         assert_eq!(large.byte(model.len()), None);
+    }
+
+    #[test]
+    fn groups_fill_and_are_crossed() {
+        let group = GROUP_CHUNKS * CHUNK_BYTES;
+        let mut large = LargeString::new(&[1; 20_000]);
+        for len in [group - 10, group, group + 10, 2 * group + CHUNK_BYTES] {
+            large.grow(len);
+            large.write(len - 5, b"12345");
+            assert_eq!(large.to_vec(len - 6, usize::MAX), b"\x0012345");
+            let lengths: Vec<usize> = large.chunks().map(|chunk| chunk.len()).collect();
+            assert_eq!(lengths.iter().sum::<usize>(), len);
+            assert!(lengths[..lengths.len() - 1].iter().all(|bytes| *bytes == CHUNK_BYTES));
+            assert_eq!(lengths.len(), large.chunk_count());
+        }
+        assert_eq!(large.to_vec(group - 5, group + 1), b"12345\x00");
+        let whole = LargeString::new(&large.to_vec(0, usize::MAX));
+        assert_eq!(whole.to_vec(0, usize::MAX), large.to_vec(0, usize::MAX));
+    }
+
+    #[test]
+    fn chunks_that_were_passed_are_shared_no_more() {
+        let mut large = LargeString::new(&[0; 3 * CHUNK_BYTES]);
+        let clone = large.clone();
+        large.write(0, b"x");
+        let mut chunks = clone.into_chunks();
+        assert_eq!(chunks.next().map(|chunk| chunk[0]), Some(0));
+        let before: Vec<*const u8> = large.chunks().map(|chunk| chunk.as_slice().as_ptr()).collect();
+        large.write(0, b"y");
+        large.write(CHUNK_BYTES, b"y");
+        large.write(2 * CHUNK_BYTES, b"y");
+        let after: Vec<*const u8> = large.chunks().map(|chunk| chunk.as_slice().as_ptr()).collect();
+        assert!(before[0] == after[0] && before[1] != after[1] && before[2] != after[2]);
+        assert_eq!(chunks.map(|chunk| chunk[0]).collect::<Vec<_>>(), [0, 0]);
     }
 
     #[test]

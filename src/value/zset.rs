@@ -285,6 +285,23 @@ impl ZSet {
         }
     }
 
+    /// A copy, in constant time, that can be read in order and [forgotten](Self::forget) piece by piece, and nothing else:
+    /// its index by member is empty.
+    pub fn in_order(&self) -> Self {
+        match self {
+            Self::Packed(packed) => Self::Packed(packed.clone()),
+            Self::Ranked(ranked) => Self::Ranked(Box::new(ranked.in_order())),
+        }
+    }
+
+    /// Lets go of these ranks of a set that is only read in order.
+    pub fn forget(&mut self, ranks: Range<usize>) {
+        match self {
+            Self::Packed(packed) => packed.remove_range(ranks),
+            Self::Ranked(ranked) => ranked.forget(ranks),
+        }
+    }
+
     /// All members with their scores, in order; from both ends.
     pub fn iter(&self) -> Iter<'_> {
         self.range(0..self.len())

@@ -43,6 +43,11 @@ impl Client {
         self.reply.output().take().iter().flat_map(|segment| segment.bytes().to_vec()).collect()
     }
 
+    /// The record that the replies so far wait for.
+    pub fn gate(&self) -> u64 {
+        self.session.gate
+    }
+
     pub fn call(&mut self, command: &str) -> Vec<u8> {
         self.run(encoded(command))
     }

@@ -7,6 +7,7 @@
 //! - `journal`: the journal replayed gives the same data.
 //! - `limits`: what a hostile, slow or very large client can and cannot do.
 //! - `persistence`: snapshots and the log, by the commands and settings that make and load them.
+//! - `waiting`: clients that wait for the log.
 //!
 //! `TARTAN_BIN` names another server than the one of this build. `TARTAN_TEST_SCALE` multiplies the number of operations
 //! (default 1, which suits every change; 10 makes the millions that a release wants).
@@ -23,3 +24,4 @@ mod journal;
 mod limits;
 mod persistence;
 mod support;
+mod waiting;

@@ -308,6 +308,13 @@ fn snapshots_by_command_and_by_save_point() {
         Reply::Simple("Background append only file rewriting scheduled".into())
     );
     await_info(&mut client, "current_save_keys_total", "1");
+    for line in ["MULTI", "BGSAVE", "BGSAVE SCHEDULE", "BGREWRITEAOF"] {
+        ok(&mut client, line);
+    }
+    let queued = run(&mut client, "EXEC");
+    let busy = |reply: &Reply| reply.is_error("ERR Background save already in progress");
+    assert!(busy(&queued.items()[0]) && busy(&queued.items()[1]), "{queued:?}");
+    assert_eq!(queued.items()[2], Reply::Simple("Background append only file rewriting scheduled".into()));
     ok(&mut client, "CONFIG SET rdb-key-save-delay 0");
     ok(&mut client, "FLUSHALL");
     await_info(&mut client, "aof_rewrites", "1");
@@ -524,7 +531,7 @@ fn parts_that_were_rewritten_are_kept_as_long_as_wished() {
     assert_eq!(folder.log_files().len(), 7, "three bases, three increments and the manifest");
     ok(&mut client, "CONFIG SET aof-disable-auto-gc no");
     let expected = ["appendonly.aof.3.base.rdb", "appendonly.aof.3.incr.aof", "appendonly.aof.manifest"];
-    assert_eq!(folder.log_files(), expected);
+    eventually("they are deleted", || folder.log_files() == expected);
 }
 
 #[test]
@@ -536,6 +543,12 @@ fn switching_off_stops_a_rewrite() {
     ok(&mut client, "CONFIG SET rdb-key-save-delay 100000000");
     ok(&mut client, "BGREWRITEAOF");
     await_info(&mut client, "aof_rewrite_in_progress", "1");
+    for line in ["MULTI", "BGREWRITEAOF", "BGSAVE"] {
+        ok(&mut client, line);
+    }
+    let queued = run(&mut client, "EXEC");
+    assert!(queued.items()[0].is_error("ERR Background append only file rewriting already in progress"));
+    assert_eq!(queued.items()[1], Reply::Simple("Background saving scheduled".into()));
     ok(&mut client, "CONFIG SET appendonly no");
     eventually("the log is off", || {
         !run(&mut client, "INFO persistence").text().contains("aof_current_size")

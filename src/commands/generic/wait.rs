@@ -1,6 +1,7 @@
-//! WAIT and WAITAOF, as a server without replicas and without an append-only file answers them: nobody will ever acknowledge
-//! anything, so whoever asks for more than nothing waits for the time to pass.
+//! WAIT and WAITAOF, as a server without replicas answers them: none will ever acknowledge anything, so whoever asks for more
+//! than nothing of them waits for the time to pass. Our own disk does: see [`crate::engine::durability`].
 
+use crate::config::Id;
 use crate::engine::{Args, BlockRequest, CommandError, CommandResult, Context, TimeoutReply, text};
 
 /// WAIT numreplicas timeout
@@ -20,16 +21,25 @@ pub(super) fn waitaof<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandR
     let local = args.integer_within(1, 0, 1)?;
     let replicas = args.integer(2).ok().filter(|count| *count >= 0).ok_or(text::NOT_POSITIVE)?;
     let deadline_ms = deadline(ctx, args, 3)?;
-    if local > 0 {
-        return Err("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.".into());
+    if local > 0 && !ctx.node.config.is_on(Id::AppendOnly) {
+        return Err(text::NO_LOG.into());
     }
-    if replicas == 0 {
+    let (node, sequence) = (ctx.node, ctx.session.last_write);
+    let acknowledged = i64::from(node.durability.covers(&node.log, sequence));
+    if replicas == 0 && acknowledged >= local {
         ctx.reply.array(2);
+        ctx.reply.integer(acknowledged);
         ctx.reply.integer(0);
-        ctx.reply.integer(0);
-    } else {
-        ctx.block(BlockRequest::without_keys(deadline_ms, TimeoutReply::Integers(0, 0)));
+        return Ok(());
     }
+    let mut request = BlockRequest::without_keys(deadline_ms, TimeoutReply::Acknowledged(sequence));
+    if local > 0 {
+        let node = ctx.worker.node.clone();
+        // What no replica will acknowledge only ends with the log.
+        let awaited = if replicas == 0 { sequence } else { u64::MAX };
+        request.then = Some(Box::new(move |call| node.durability.wait(&node, awaited, call)));
+    }
+    ctx.block(request);
     Ok(())
 }
 

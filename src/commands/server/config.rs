@@ -99,7 +99,7 @@ fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
             Id::AofTimestampEnabled => ctx.node.log.set_stamps(config.is_on(id)),
             // Begins at once, and is made good by the beat if something else runs now.
             Id::AppendOnly => ctx.node.saving.kick(&ctx.worker.node),
-            Id::AofDisableAutoGc => ctx.node.saving.collect_history(ctx.node),
+            Id::AofDisableAutoGc => ctx.node.saving.collect_history(&ctx.worker.node),
             _ => {}
         }
     }

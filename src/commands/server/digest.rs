@@ -113,7 +113,7 @@ impl Digest {
 
     fn mix_large(&mut self, large: &LargeString) {
         let mut hash = Sha1::new();
-        large.chunks().iter().for_each(|chunk| hash.update(&***chunk));
+        large.chunks().for_each(|chunk| hash.update(&***chunk));
         self.combine(&Self(hash.finalize().into()));
         self.0 = Sha1::digest(self.0).into();
     }

@@ -2,6 +2,7 @@
 //! it shows. `Threads` and `Stripes` are our own; they appear under `everything` or by their names, so that tools which parse
 //! the usual sections meet nothing new.
 
+use std::cell::OnceCell;
 use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -48,22 +49,25 @@ const SECTIONS: &[Section] = &[
 
 /// INFO [section [section ...]]
 fn info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let store = StoreFigures::gather(ctx.node, |index, look| ctx.keys.with_stripe(index, look));
-    let text = write(ctx.node, &store, args.from(1));
+    let keys = &ctx.keys;
+    let gather = || StoreFigures::gather(ctx.node, |index, look| keys.with_stripe(index, look));
+    let text = write(ctx.node, &gather, args.from(1));
     ctx.reply.verbatim("txt", text.as_bytes());
     Ok(())
 }
 
 /// INFO's text for who is not a client. No stripe may be held.
 pub fn text(node: &Node, sections: &[&[u8]]) -> String {
-    let store = StoreFigures::gather(node, |index, look| {
-        look(node.store.locks().lock(index, Mode::Read).stripe());
-    });
-    write(node, &store, sections)
+    let gather = || {
+        StoreFigures::gather(node, |index, look| {
+            look(node.store.locks().lock(index, Mode::Read).stripe());
+        })
+    };
+    write(node, &gather, sections)
 }
 
-fn write(node: &Node, store: &StoreFigures, wanted: &[&[u8]]) -> String {
-    let mut page = Page { node, store, text: String::with_capacity(8192) };
+fn write(node: &Node, gather: &dyn Fn() -> StoreFigures, wanted: &[&[u8]]) -> String {
+    let mut page = Page { node, gather, store: OnceCell::new(), text: String::with_capacity(8192) };
     for (name, shown, write_section) in SECTIONS {
         if !is_wanted(name, *shown, wanted) {
             continue;
@@ -159,11 +163,17 @@ impl DatabaseFigures {
 /// INFO's text as it grows.
 struct Page<'n> {
     node: &'n Node,
-    store: &'n StoreFigures,
+    /// Walks over the stripes, for the sections that ask for [`Page::store`].
+    gather: &'n dyn Fn() -> StoreFigures,
+    store: OnceCell<StoreFigures>,
     text: String,
 }
 
 impl Page<'_> {
+    fn store(&self) -> &StoreFigures {
+        self.store.get_or_init(self.gather)
+    }
+
     fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
         let _ = write!(self.text, "{line}\r\n");
@@ -265,7 +275,7 @@ fn clients(page: &mut Page<'_>) {
     page.field("blocked_clients", node.blocked_clients.load(Relaxed));
     page.field("tracking_clients", 0);
     page.field("clients_in_timeout_table", timing);
-    page.field("total_blocking_keys", page.store.awaited_keys);
+    page.field("total_blocking_keys", page.store().awaited_keys);
     page.field("total_blocking_keys_on_nokey", 0);
 }
 
@@ -275,7 +285,7 @@ fn memory(page: &mut Page<'_>) {
     let (node, used, peak) = (page.node, alloc::used_bytes(), alloc::peak_bytes());
     let resident = process::resident_bytes();
     let clients_bytes = client_bytes(node);
-    let overhead = (node.startup_bytes + page.store.table_bytes + clients_bytes).min(used);
+    let overhead = (node.startup_bytes + page.store().table_bytes + clients_bytes).min(used);
     let dataset = used - overhead;
     let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
     let net = used.saturating_sub(node.startup_bytes);
@@ -556,13 +566,14 @@ fn cluster(page: &mut Page<'_>) {
 }
 
 fn keyspace(page: &mut Page<'_>) {
-    for (db, figures) in page.store.databases.iter().enumerate().filter(|(_, figures)| figures.keys > 0) {
-        let average_ms = figures.ttl_sum_ms.checked_div(figures.ttl_samples).unwrap_or(0);
-        page.line(format_args!(
-            "db{db}:keys={},expires={},avg_ttl={average_ms}",
-            figures.keys, figures.expiring
-        ));
-    }
+    let filled = page.store().databases.iter().enumerate().filter(|(_, figures)| figures.keys > 0);
+    let lines: Vec<String> = filled
+        .map(|(db, figures)| {
+            let average_ms = figures.ttl_sum_ms.checked_div(figures.ttl_samples).unwrap_or(0);
+            format!("db{db}:keys={},expires={},avg_ttl={average_ms}", figures.keys, figures.expiring)
+        })
+        .collect();
+    lines.iter().for_each(|line| page.line(line));
 }
 
 fn threads(page: &mut Page<'_>) {
@@ -580,12 +591,12 @@ fn threads(page: &mut Page<'_>) {
 }
 
 fn stripes(page: &mut Page<'_>) {
-    let (count, keys) = (page.node.store.stripes(), page.store.keys());
+    let (count, keys) = (page.node.store.stripes(), page.store().keys());
     page.field("stripes", count);
-    page.field("keys_per_stripe_max", page.store.keys_per_stripe_max);
+    page.field("keys_per_stripe_max", page.store().keys_per_stripe_max);
     page.field("keys_per_stripe_avg", format_args!("{:.2}", keys as f64 / count as f64));
-    page.field("watched_keys", page.store.watched_keys);
-    page.field("awaited_keys", page.store.awaited_keys);
+    page.field("watched_keys", page.store().watched_keys);
+    page.field("awaited_keys", page.store().awaited_keys);
 }
 
 #[cfg(test)]

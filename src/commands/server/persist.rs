@@ -26,7 +26,7 @@ fn background_save<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResu
     };
     let node = &ctx.worker.node;
     let begins = if matches!(ctx.call, Call::Transaction) {
-        node.saving.schedule(true, false);
+        node.saving.schedule_snapshot()?;
         false
     } else {
         node.saving.want_snapshot(node, may_wait)?
@@ -45,7 +45,7 @@ fn last_save<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
 fn rewrite_log<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     let node = &ctx.worker.node;
     let begins = if matches!(ctx.call, Call::Transaction) {
-        node.saving.schedule(false, true);
+        node.saving.schedule_rewrite()?;
         false
     } else {
         node.saving.want_rewrite(node)?

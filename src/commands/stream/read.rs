@@ -288,11 +288,11 @@ fn read_as_consumer<'a>(
             From::Pending(after) => deliver_again(ctx.reply, group, entries, &delivery, after),
         }
     }
+    let changes = i64::from(created) + i64::from(from.is_some());
     if created {
-        stream.told(Reach::Listeners, event::STREAM, "xgroup-createconsumer", 1);
-    }
-    if from.is_some() {
-        ctx.keys.effects.add_dirty(1);
+        stream.told(Reach::Listeners, event::STREAM, "xgroup-createconsumer", changes);
+    } else if changes > 0 {
+        stream.changed_untold(changes);
     }
     journal.propagate(ctx);
     Ok(())

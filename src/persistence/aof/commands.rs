@@ -10,10 +10,12 @@ use std::io::{self, Write};
 use crate::base::number;
 use crate::value::compact::listpack::Item;
 use crate::value::stream::{Group, StreamId};
-use crate::value::{LargeString, Stream, ValueRef};
+use crate::value::{LargeString, Stream, Value, ValueRef};
 
 /// Elements in one command, as in Redis.
 const ELEMENTS_MAX: usize = 64;
+/// Members of a sorted set that are let go at once: whole commands.
+const LET_GO_MEMBERS: usize = 16 * ELEMENTS_MAX;
 
 /// Writes a key: its value, and when it expires.
 ///
@@ -31,7 +33,7 @@ pub fn write_key(
             write_integer(out, value)?;
         }
         ValueRef::Text(bytes) => write_words(out, 3, &[b"SET", key, bytes])?,
-        ValueRef::Large(large) => write_large(out, key, large)?,
+        ValueRef::Large(large) => write_large(out, key, large.clone())?,
         ValueRef::List(list) => write_elements(out, b"RPUSH", key, list.len(), 1, list.iter(), write_item)?,
         ValueRef::Set(set) => write_elements(out, b"SADD", key, set.len(), 1, set.iter(), write_item)?,
         ValueRef::Hash(hash) => {
@@ -40,14 +42,37 @@ pub fn write_key(
                 write_item(out, value)
             })?;
         }
-        ValueRef::ZSet(zset) => {
-            write_elements(out, b"ZADD", key, zset.len(), 2, zset.iter(), |out, (member, score)| {
-                write_bulk(out, number::format_f64_17(score).as_bytes())?;
-                write_item(out, member)
-            })?;
-        }
+        ValueRef::ZSet(zset) => write_members(out, key, zset.iter())?,
         ValueRef::Stream(stream) => write_stream(out, key, stream)?,
     }
+    write_expiry(out, key, expiry_ms)
+}
+
+/// As [`write_key`] for a value that nobody else needs any more: of large ones, what is written is let go at once.
+///
+/// # Errors
+/// Those of writing.
+pub fn write_key_with(
+    out: &mut impl Write,
+    key: &[u8],
+    value: Value,
+    expiry_ms: Option<i64>,
+) -> io::Result<()> {
+    match value {
+        Value::Large(large) => write_large(out, key, large)?,
+        Value::ZSet(mut zset) => {
+            while !zset.is_empty() {
+                let first = 0..zset.len().min(LET_GO_MEMBERS);
+                write_members(out, key, zset.range(first.clone()))?;
+                zset.forget(first);
+            }
+        }
+        value => return write_key(out, key, value.as_ref(), expiry_ms),
+    }
+    write_expiry(out, key, expiry_ms)
+}
+
+fn write_expiry(out: &mut impl Write, key: &[u8], expiry_ms: Option<i64>) -> io::Result<()> {
     let Some(at) = expiry_ms else { return Ok(()) };
     write_words(out, 3, &[b"PEXPIREAT", key])?;
     write_integer(out, at)
@@ -93,11 +118,22 @@ fn write_item(out: &mut impl Write, item: Item<'_>) -> io::Result<()> {
     }
 }
 
-fn write_large(out: &mut impl Write, key: &[u8], large: &LargeString) -> io::Result<()> {
+fn write_large(out: &mut impl Write, key: &[u8], large: LargeString) -> io::Result<()> {
     write_words(out, 3, &[b"SET", key])?;
     write!(out, "${}\r\n", large.len())?;
-    large.chunks().iter().try_for_each(|chunk| out.write_all(chunk))?;
+    large.into_chunks().try_for_each(|chunk| out.write_all(&chunk))?;
     out.write_all(b"\r\n")
+}
+
+fn write_members<'a>(
+    out: &mut impl Write,
+    key: &[u8],
+    members: impl ExactSizeIterator<Item = (Item<'a>, f64)>,
+) -> io::Result<()> {
+    write_elements(out, b"ZADD", key, members.len(), 2, members, |out, (member, score)| {
+        write_bulk(out, number::format_f64_17(score).as_bytes())?;
+        write_item(out, member)
+    })
 }
 
 /// `count` elements of `width` words each, in commands of at most [`ELEMENTS_MAX`] elements.

@@ -387,6 +387,14 @@ impl AofFiles {
 }
 
 impl FileError {
+    /// Logs all events but the last, which is returned: the reason why the server does not start.
+    pub fn tell(&self) -> String {
+        let mut events = self.events();
+        let last = events.pop().unwrap_or_default();
+        events.iter().for_each(|event| log::warning!("{event}"));
+        last
+    }
+
     /// What to log, an event each: for a refused manifest Redis's own lines.
     pub fn events(&self) -> Vec<String> {
         match &self.cause {

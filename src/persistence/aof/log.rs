@@ -102,8 +102,12 @@ pub struct Log {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// Told after every fsync, up to which record it has covered all.
+pub type OnSync = Box<dyn Fn(u64) + Send + Sync>;
+
 struct Shared {
     journal: Arc<Journal>,
+    on_sync: OnSync,
     policy: AtomicU8,
     /// Whether records are marked with the time (`aof-timestamp-enabled`).
     stamps: AtomicBool,
@@ -166,9 +170,10 @@ struct Writer {
 
 impl Log {
     /// A log that is not open.
-    pub fn new(journal: Arc<Journal>, policy: Fsync) -> Self {
+    pub fn new(journal: Arc<Journal>, policy: Fsync, on_sync: OnSync) -> Self {
         let shared = Shared {
             journal,
+            on_sync,
             policy: AtomicU8::new(policy as u8),
             stamps: AtomicBool::new(false),
             delay_us: AtomicU64::new(0),
@@ -291,12 +296,24 @@ impl Log {
         self.shared.switches.lock().push_back((sequence, target));
     }
 
+    /// The file being written has another name now.
+    pub fn renamed(&self, name: String) {
+        if let Some(writer) = self.shared.writer.lock().as_mut() {
+            writer.name = name;
+        }
+    }
+
     /// Writes all that has been published and syncs it.
     ///
     /// # Errors
     /// When that fails; it is tried again by itself.
     pub fn flush(&self) -> io::Result<()> {
         self.shared.write_out().and_then(|()| self.shared.sync_now())
+    }
+
+    /// The highest record such that the disk has all up to it.
+    pub fn synced(&self) -> u64 {
+        self.shared.synced.load(Ordering::Acquire)
     }
 
     /// Why the log can't be written at the moment.
@@ -467,6 +484,7 @@ impl Shared {
                 self.sync_failed.store(false, Ordering::Release);
                 self.synced.fetch_max(written, Ordering::AcqRel);
                 self.journal.release(written);
+                (self.on_sync)(written);
             }
             Err(error) => {
                 // Files that have been left must not be forgotten.
@@ -481,21 +499,7 @@ impl Shared {
 
     /// The thread `aof-write`: what is ordered, and what has failed.
     fn write_loop(&self) {
-        loop {
-            {
-                let mut orders = self.orders.lock();
-                if !orders.write && !orders.stop {
-                    if self.journal.is_failing() {
-                        self.write_work.wait_for(&mut orders, RETRY);
-                    } else {
-                        self.write_work.wait(&mut orders);
-                    }
-                }
-                if orders.stop {
-                    return;
-                }
-                orders.write = false;
-            }
+        while self.await_order() {
             let mut outcome = self.write_out();
             if outcome.is_ok() && self.policy() != Fsync::Always {
                 // It may have been written while the policy was another one.
@@ -509,14 +513,29 @@ impl Shared {
                     self.heal();
                 }
             }
-            if outcome.is_err() {
-                // Whoever waits has been told; the next try is not to come at once.
-                let mut orders = self.orders.lock();
-                if !orders.stop {
-                    self.write_work.wait_for(&mut orders, RETRY);
+        }
+    }
+
+    /// Sleeps until there is an order; while writing fails, until it is to be tried again, whatever is ordered. False when the
+    /// thread is to end.
+    fn await_order(&self) -> bool {
+        let retry_us = clock::monotonic_us() + RETRY.as_micros() as u64;
+        let mut orders = self.orders.lock();
+        while !orders.stop {
+            if self.journal.is_failing() {
+                let left_us = retry_us.saturating_sub(clock::monotonic_us());
+                if left_us == 0 {
+                    break;
                 }
+                self.write_work.wait_for(&mut orders, Duration::from_micros(left_us));
+            } else if orders.write {
+                break;
+            } else {
+                self.write_work.wait(&mut orders);
             }
         }
+        orders.write = false;
+        !orders.stop
     }
 
     /// The thread `aof-sync`: a second after the first byte that is not synced.
@@ -663,4 +682,28 @@ impl Writer {
 fn error_text(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_do_not_hurry_what_fails() {
+        let journal = Arc::new(Journal::new(1));
+        let log = Log::new(journal.clone(), Fsync::EverySecond, Box::new(|_| ()));
+        journal.set_failing(true);
+        let shared = log.shared.clone();
+        let started_us = clock::monotonic_us();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(move || shared.await_order());
+            while !waits.is_finished() {
+                log.shared.order_write();
+                log.shared.orders.lock().write = false;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert!(waits.join().unwrap());
+        });
+        assert!(clock::monotonic_us() - started_us >= RETRY.as_micros() as u64);
+    }
 }

@@ -18,5 +18,5 @@ pub mod read;
 
 pub use files::{AofDir, AofFiles, FileError, Increment, Kept, PartFile};
 pub use load::{LoadFailed, Replay, load_parts};
-pub use log::{Fsync, LENGTH_MARK, Log, LogStats, SYNCED_MARK, Target};
+pub use log::{Fsync, LENGTH_MARK, Log, LogStats, OnSync, SYNCED_MARK, Target};
 pub use manifest::{BaseFormat, Manifest, ManifestError, Part, PartKind};

@@ -22,7 +22,7 @@ pub(super) struct Source<R> {
     unchecked: usize,
     /// Where in the buffer the bytes to be kept begin.
     kept: Option<usize>,
-    /// Those of them that are no longer in the buffer.
+    /// What those of them that are no longer in the buffer are appended to.
     spilled: Vec<u8>,
 }
 
@@ -52,23 +52,27 @@ impl<R: Read> Source<R> {
         self.checksum.as_ref().map(Checksum::value)
     }
 
-    /// The bytes that `read` passes over.
-    pub(super) fn recorded(
+    /// Appends the bytes that `read` passes over to `out`.
+    pub(super) fn record(
         &mut self,
+        out: &mut Vec<u8>,
         read: impl FnOnce(&mut Self) -> Result<(), Error>,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<(), Error> {
         self.kept = Some(self.at);
+        std::mem::swap(&mut self.spilled, out);
         let outcome = read(self);
-        let mut bytes = std::mem::take(&mut self.spilled);
+        std::mem::swap(&mut self.spilled, out);
         if let Some(start) = self.kept.take() {
-            bytes.extend_from_slice(&self.buffer[start..self.at]);
+            out.extend_from_slice(&self.buffer[start..self.at]);
         }
-        outcome.map(|()| bytes)
+        outcome
     }
 
     /// The next `len` bytes.
     pub(super) fn bytes(&mut self, len: u64, what: &'static str) -> Result<Vec<u8>, Error> {
-        self.recorded(|source| source.skip(len, what))
+        let mut out = Vec::new();
+        self.record(&mut out, |source| source.skip(len, what))?;
+        Ok(out)
     }
 
     pub(super) fn into_parts(self) -> (Vec<u8>, R) {

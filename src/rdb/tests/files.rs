@@ -3,7 +3,8 @@
 use std::io::{self, Read, Write};
 
 use super::*;
-use crate::value::LargeString;
+use crate::value::zset::AddFlags;
+use crate::value::{LargeString, ZSet};
 
 /// Gives a few bytes at a time, so that everything is split somewhere.
 struct Dripping<'a>(&'a [u8], usize);
@@ -93,6 +94,35 @@ fn what_is_written_is_read_in_pieces_of_any_size() {
             assert_eq!(large.to_vec(4000, 4004), (1000_u32 / 9 * 7).to_le_bytes());
             assert!(matches!(&events[7], Event::Key(third) if third.key == [b'x'; 30]));
             assert_eq!(events[8..], [Event::End { verified: true }]);
+        }
+    }
+}
+
+#[test]
+fn what_is_let_go_while_it_is_written_is_the_same() {
+    let noise: Vec<u8> = (0..3 << 20).map(|_| fastrand::u8(..)).collect();
+    let (zeros, text) = (vec![0; 9 << 20], b"some words again ".repeat(400_000));
+    let strings = [&noise[..], &zeros, &text, &[&zeros[..], &noise].concat(), &[&noise[..], &zeros].concat()];
+    let strings = strings.map(|bytes| Value::Large(LargeString::new(bytes)));
+    let mut zset = ZSet::Ranked(Box::default());
+    for member in 0..5000 {
+        let name = format!("m{member}");
+        zset.add(f64::from(member * 7919 % 5000), name.as_bytes(), AddFlags::default(), &limits().zset);
+    }
+    for value in strings.into_iter().chain([Value::ZSet(zset)]) {
+        for options in [PLAIN, COMPRESSED] {
+            let taken = match &value {
+                Value::ZSet(zset) => Value::ZSet(zset.in_order()),
+                other => other.clone(),
+            };
+            let (mut kept, mut let_go) = (Vec::new(), Vec::new());
+            write_key(&mut kept, b"k", value.as_ref(), KeyAttributes::default(), &options).unwrap();
+            write_key_with(&mut let_go, b"k", taken, KeyAttributes::default(), &options).unwrap();
+            assert!(kept == let_go, "{value:?} {options:?}");
+            let Ok(Decoded::Value(back)) = decode_value(kept[0], &kept[3..], &limits()) else {
+                panic!("{value:?}")
+            };
+            assert!(describe(&back) == describe(&value), "{options:?}");
         }
     }
 }

@@ -9,13 +9,13 @@ use crate::value::{Hash, List, Set, Stream, ZSet};
 
 /// What we write for a value is the payload, and what we read from the payload writes it again.
 fn check(value: Value, options: &Options, expected: &str) {
-    assert_eq!(hex_of(&dump_payload(borrowed(&value), options)), expected);
+    assert_eq!(hex_of(&dump_payload(value.as_ref(), options)), expected);
     check_reading(options, expected);
 }
 
 fn check_reading(options: &Options, payload: &str) {
     let value = load(payload);
-    assert_eq!(hex_of(&dump_payload(borrowed(&value), options)), payload);
+    assert_eq!(hex_of(&dump_payload(value.as_ref(), options)), payload);
 }
 
 fn load(payload: &str) -> Value {
@@ -155,10 +155,10 @@ fn sorted_sets() {
     let none_small = ZSetLimits { listpack_entries_max: 0, ..ZSetLimits::default() };
     let large = "05030162000000000000f07f0161000000000000f83fc01100000000000008c00b004f0bd6e074ac5a06";
     let value = zset(&[("a", 1.5), ("b", f64::INFINITY), ("17", -3.0)], none_small);
-    assert_eq!(hex_of(&dump_payload(borrowed(&value), &PLAIN)), large);
+    assert_eq!(hex_of(&dump_payload(value.as_ref(), &PLAIN)), large);
     assert_eq!(describe(&load(large)), "listpack: 17=-3 a=1.5 b=inf");
     let loaded = load_with(large, &Limits { zset: none_small, ..limits() });
-    assert_eq!(hex_of(&dump_payload(borrowed(&loaded), &PLAIN)), large);
+    assert_eq!(hex_of(&dump_payload(loaded.as_ref(), &PLAIN)), large);
     let seventeen_digits = "1135350000000800816302dffd0281640293302e31303030303030303030303030303030311481610283312e350481620283\
          696e6604ff0a0074b41f138468dfdf";
     assert_eq!(describe(&load(seventeen_digits)), "listpack: c=-3 d=0.1 a=1.5 b=inf");
@@ -221,7 +221,7 @@ fn consumer_groups_of_redis_7_0() {
 
 #[test]
 fn a_set_for_redis_7_0_has_no_listpack() {
-    let payload = dump_payload(borrowed(&set(&["b", "1", "a"])), &FOR_REDIS_7_0);
+    let payload = dump_payload(set(&["b", "1", "a"]).as_ref(), &FOR_REDIS_7_0);
     assert_eq!(hex_of(&payload[..payload.len() - 10]), "02030162c0010161");
     assert_eq!(describe(&load(&hex_of(&payload))), "listpack: 1 a b");
 }

@@ -35,19 +35,6 @@ fn hex_of(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn borrowed(value: &Value) -> ValueRef<'_> {
-    match value {
-        Value::Integer(value) => ValueRef::Integer(*value),
-        Value::Text { bytes, .. } => ValueRef::Text(bytes),
-        Value::Large(large) => ValueRef::Large(large),
-        Value::List(list) => ValueRef::List(list),
-        Value::Set(set) => ValueRef::Set(set),
-        Value::Hash(hash) => ValueRef::Hash(hash),
-        Value::ZSet(zset) => ValueRef::ZSet(zset),
-        Value::Stream(stream) => ValueRef::Stream(stream),
-    }
-}
-
 /// The value of type `value_type` in `payload`, in words; `empty` or the error.
 fn shown(value_type: u8, payload: &[u8], limits: &Limits) -> String {
     match decode_value(value_type, payload, limits) {

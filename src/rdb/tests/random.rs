@@ -150,7 +150,7 @@ proptest! {
         (limits, value) in small_limits().prop_flat_map(|limits| (Just(limits), value(limits))),
         options in options(),
     ) {
-        let payload = dump_payload(borrowed(&value), &options);
+        let payload = dump_payload(value.as_ref(), &options);
         let (value_type, bytes) = parse_payload(&payload, true).unwrap();
         let mut extent = Cursor::new(bytes);
         prop_assert!(skip_value(&mut extent, value_type).is_ok());
@@ -162,7 +162,7 @@ proptest! {
         };
         prop_assert_eq!(content(&back), content(&value));
         if options.version == Version::V11 && !is_table(&value) && !is_table(&back) {
-            prop_assert_eq!(dump_payload(borrowed(&back), &options), payload);
+            prop_assert_eq!(dump_payload(back.as_ref(), &options), payload);
         }
     }
 }

@@ -41,6 +41,16 @@ impl Ranked {
         Some(Self { index, order: RankTree::from_sorted(entries) })
     }
 
+    /// The ordered half.
+    pub(super) fn in_order(&self) -> Self {
+        Self { index: HashTree::new(), order: self.order.clone() }
+    }
+
+    pub(super) fn forget(&mut self, ranks: Range<usize>) {
+        debug_assert!(self.index.is_empty(), "made by `in_order`");
+        self.order.remove_range(ranks);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.order.len()
     }

@@ -1,0 +1,159 @@
+//! The thread `saver`: one job after the other until nothing is wanted.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::state::{History, Job, State};
+use super::wishes::next_job;
+use super::{Failure, Saving};
+use crate::base::{clock, log};
+use crate::config::Id;
+use crate::engine::node::Node;
+use crate::engine::reload;
+
+impl Saving {
+    pub(super) fn start(&self, node: &Arc<Node>, state: &mut State) {
+        if state.running.is_some() || state.stopping || node.is_loading() {
+            return;
+        }
+        let Some(job) = next_job(node, state) else { return };
+        state.running = Some((job, clock::unix_ms()));
+        *self.progress.lock() = Arc::default();
+        let worker = node.clone();
+        let spawned =
+            std::thread::Builder::new().name("saver".into()).spawn(move || worker.saving.work(&worker));
+        if let Err(error) = spawned {
+            log::warning!("Can't save in background: no thread: {error}");
+            state.running = None;
+        }
+    }
+
+    /// The thread: one job after the other until nothing is wanted.
+    fn work(&self, node: &Arc<Node>) {
+        loop {
+            let job = {
+                let mut state = self.state.lock();
+                let Some((job, _)) = state.running else { return };
+                match job {
+                    Job::Snapshot => {
+                        state.snapshot_wanted = false;
+                        let next = std::mem::take(&mut state.waiting[1]);
+                        state.waiting[0].extend(next);
+                    }
+                    Job::Rewrite | Job::SwitchOn => state.rewrite_wanted = false,
+                    Job::Collection => state.collection_wanted = false,
+                    Job::SwitchOff | Job::Reload => {}
+                }
+                job
+            };
+            let run = || match job {
+                Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
+                Job::Rewrite | Job::SwitchOn => self.rewrite(node, job),
+                Job::SwitchOff => self.switch_off(node),
+                Job::Collection => self.delete_history(),
+                Job::Reload => self.reload_next(node),
+            };
+            // The thread must live to say that it has ended.
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                Err(Failure::Broken(format!("A bug: {job:?} has panicked; please report it")))
+            });
+            self.finish(node, job, outcome);
+            let (answers, goes_on) = {
+                let mut state = self.state.lock();
+                let next = if state.stopping { None } else { next_job(node, &state) };
+                state.running = next.map(|job| (job, clock::unix_ms()));
+                match next {
+                    Some(_) => *self.progress.lock() = Arc::default(),
+                    None => {
+                        self.idle.notify_all();
+                    }
+                }
+                (std::mem::take(&mut state.answers), next.is_some())
+            };
+            for (call, told) in answers {
+                call.answer(|reply| match told {
+                    Ok(()) => reply.ok(),
+                    Err(error) => reply.error(error),
+                });
+            }
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    fn finish(&self, node: &Node, job: Job, outcome: Result<(), Failure>) {
+        let mut state = self.state.lock();
+        let now_ms = clock::unix_ms();
+        let seconds = state.running.map_or(0, |(_, since)| (now_ms - since) / 1000);
+        let note = |history: &mut History| {
+            history.tried_ms = now_ms;
+            history.seconds = seconds;
+            match &outcome {
+                Ok(()) => {
+                    history.ok = true;
+                    history.count += 1;
+                    history.failures = 0;
+                }
+                // Redis too does not hold it against anybody.
+                Err(Failure::Stopped) => {}
+                Err(Failure::Broken(reason)) => {
+                    log::warning!("{reason}");
+                    history.ok = false;
+                    history.failures += 1;
+                }
+            }
+        };
+        match job {
+            Job::Snapshot => {
+                note(&mut state.snapshots);
+                self.failed.store(!state.snapshots.ok, Ordering::Relaxed);
+                match &outcome {
+                    Ok(()) => {
+                        log::notice!("Background saving terminated with success");
+                        state.saved_seconds = now_ms / 1000;
+                        state.flush_unsaved = false;
+                    }
+                    Err(Failure::Stopped) => {
+                        log::warning!("Background saving was stopped");
+                        state.snapshot_wanted |= state.flush_unsaved;
+                    }
+                    Err(Failure::Broken(_)) => {
+                        log::warning!("Background saving error");
+                        if std::mem::take(&mut state.flush_unsaved) {
+                            self.dirty_saved.fetch_sub(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+                let told = outcome.as_ref().map_err(|_| "ERR Errors trying to save. Check logs.").copied();
+                let waiting = std::mem::take(&mut state.waiting[0]);
+                state.answers.extend(waiting.into_iter().map(|call| (call, told)));
+            }
+            Job::Rewrite | Job::SwitchOn => {
+                note(&mut state.rewrites);
+                match &outcome {
+                    Ok(()) => log::notice!("Background AOF rewrite finished successfully"),
+                    Err(Failure::Stopped) => log::warning!("Background AOF rewrite was stopped"),
+                    Err(Failure::Broken(_)) => log::warning!("Background AOF rewrite terminated with error"),
+                }
+                if job == Job::SwitchOn {
+                    state.switch_tried_ms = now_ms;
+                }
+            }
+            Job::SwitchOff | Job::Reload | Job::Collection => {
+                if let Err(Failure::Broken(reason)) = outcome {
+                    log::warning!("{reason}");
+                }
+            }
+        }
+        drop(state);
+        node.log.suspend_fsync(false);
+    }
+
+    fn reload_next(&self, node: &Arc<Node>) -> Result<(), Failure> {
+        let Some((source, call)) = self.state.lock().reloads.pop_front() else { return Ok(()) };
+        let outcome = reload::run(node, source, || self.save_now(node));
+        self.state.lock().answers.push((call, outcome));
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! What is known of snapshots and of the log's files, for INFO and for decisions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::clock;
+use crate::engine::blocking::BlockedCall;
+use crate::engine::reload::Source;
+use crate::persistence::aof::AofFiles;
+
+/// What the saver does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// A snapshot.
+    Snapshot,
+    /// A rewrite of the log.
+    Rewrite,
+    /// Switching the log on.
+    SwitchOn,
+    /// Switching the log off.
+    SwitchOff,
+    /// Loading the data anew.
+    Reload,
+    /// Deleting parts of the log that a rewrite has replaced.
+    Collection,
+}
+
+/// What came of one kind of job so far.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Whether the last one succeeded.
+    pub ok: bool,
+    /// Seconds that the last one took, -1 for none.
+    pub seconds: i64,
+    /// Successes.
+    pub count: u64,
+    /// Failures since the last success.
+    pub failures: u64,
+    /// Unix time in milliseconds of the last try.
+    pub tried_ms: i64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { ok: true, seconds: -1, count: 0, failures: 0, tried_ms: 0 }
+    }
+}
+
+/// What there is to know, for INFO and for decisions.
+pub struct State {
+    /// What runs, and since when in Unix milliseconds.
+    pub running: Option<(Job, i64)>,
+    /// A snapshot is wanted.
+    pub snapshot_wanted: bool,
+    /// A rewrite is wanted.
+    pub rewrite_wanted: bool,
+    /// Of snapshots.
+    pub snapshots: History,
+    /// Of rewrites.
+    pub rewrites: History,
+    /// Unix time in seconds of the last snapshot that succeeded, or of the start.
+    pub saved_seconds: i64,
+    /// The files of the log while it is open.
+    pub files: Option<AofFiles>,
+    /// Bytes of the log after the last rewrite or at the start.
+    pub base_bytes: u64,
+    /// Bytes of the log's parts before the one being written.
+    pub earlier_bytes: u64,
+    /// Who waits for the snapshot that runs, and for the one after it.
+    pub(super) waiting: [Vec<Arc<BlockedCall>>; 2],
+    /// Who is told what when nothing runs any more: told sooner, the next wish would find the job still running.
+    pub(super) answers: Vec<(Arc<BlockedCall>, Result<(), &'static str>)>,
+    /// What is to be loaded anew, and who is told.
+    pub(super) reloads: VecDeque<(Source, Arc<BlockedCall>)>,
+    /// A FLUSHALL counts as saved that no snapshot has been made of yet.
+    pub(super) flush_unsaved: bool,
+    /// The parts that were kept for `aof-disable-auto-gc` may go.
+    pub(super) collection_wanted: bool,
+    pub(super) switch_tried_ms: i64,
+    pub(super) rewrite_limit_told: u64,
+    pub(super) stopping: bool,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            running: None,
+            snapshot_wanted: false,
+            rewrite_wanted: false,
+            snapshots: History::default(),
+            rewrites: History::default(),
+            saved_seconds: clock::unix_ms() / 1000,
+            files: None,
+            base_bytes: 0,
+            earlier_bytes: 0,
+            waiting: Default::default(),
+            answers: Vec::new(),
+            reloads: VecDeque::new(),
+            flush_unsaved: false,
+            collection_wanted: false,
+            switch_tried_ms: 0,
+            rewrite_limit_told: 0,
+            stopping: false,
+        }
+    }
+}
