@@ -5,7 +5,7 @@
 
 use mlua::{Lua, Table, Value};
 
-use super::raised::{Raised, error_table, raised};
+use super::raised::{Raised, error_table, plain_text, raised};
 use super::sandbox::PRELUDE_NAME;
 
 /// The error with which a script or function ended.
@@ -78,7 +78,7 @@ pub(super) fn describe(lua: &Lua, value: &Value) -> (Vec<u8>, bool) {
             Some(Raised::Reply { text, counted }) => (text.clone(), *counted),
             Some(Raised::Ended(text)) => (text.clone().into_bytes(), false),
             Some(Raised::Text(text)) => (with_code(text.as_bytes()), false),
-            None => (with_code(error.to_string().as_bytes()), false),
+            None => (with_code(plain_text(error).as_bytes()), false),
         },
         Value::Table(table) => {
             let text = table.get::<Value>("err").ok().and_then(|text| text_of(lua, text));

@@ -91,6 +91,15 @@ pub(super) fn raised(error: &mlua::Error) -> Option<&Raised> {
     }
 }
 
+/// The text of an error that is none of ours, without the trace that mlua adds.
+pub(super) fn plain_text(error: &mlua::Error) -> String {
+    match error {
+        mlua::Error::CallbackError { cause, .. } => plain_text(cause),
+        mlua::Error::RuntimeError(text) | mlua::Error::MemoryError(text) => text.clone(),
+        error => error.to_string(),
+    }
+}
+
 /// `source:line: ` of the function that called the running callback; empty if that is not a Lua function.
 fn position(lua: &Lua) -> String {
     lua.inspect_stack(1, |frame| {

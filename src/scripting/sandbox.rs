@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 
 use super::machine::Shared;
-use super::raised::{Raised, raised};
+use super::raised::{Raised, plain_text, raised};
 use super::{api, environment};
 
 /// The name of the prelude's chunk, as the debug interface shows it.
@@ -68,7 +68,7 @@ fn catch(lua: &Lua, shared: &Shared, problem: Value) -> mlua::Result<Value> {
     match &problem {
         Value::Error(error) => match raised(error) {
             Some(raised) => raised.to_lua(lua),
-            None => Ok(Value::String(lua.create_string(error.to_string())?)),
+            None => Ok(Value::String(lua.create_string(plain_text(error))?)),
         },
         _ => Ok(problem),
     }
