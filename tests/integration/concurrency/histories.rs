@@ -1,6 +1,7 @@
 //! Short histories of a few clients on one to three keys, recorded with their times and checked for linearizability.
 //! Every written value is new, so a read tells which write it saw.
 
+use std::marker::PhantomData;
 use std::time::Instant;
 
 use fastrand::Rng;
@@ -12,18 +13,28 @@ use crate::support::{Client, Reply, Server, scaled, seed};
 const CLIENTS: usize = 6;
 const CALLS_EACH: usize = 9;
 const ROUNDS: usize = 60;
-const KEYS: usize = 3;
+pub(super) const KEYS: usize = 3;
 
 /// What a key holds: nothing, a text (all written values are numbers), or a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Value {
+pub(super) enum Value {
     Absent,
     Text(i64),
     List(Vec<i64>),
 }
 
+/// Something that a client does in one atomic step, with one reply.
+pub(super) trait Action: Clone {
+    fn perform(&self, client: &mut Client) -> Reply;
+
+    /// What it does to the keys, and its reply.
+    fn execute(&self, state: &mut [Value]) -> Reply;
+
+    fn show(&self) -> String;
+}
+
 #[derive(Clone, Debug)]
-enum Call {
+pub(super) enum Call {
     Set(usize, i64),
     SetIfAbsent(usize, i64),
     Get(usize),
@@ -40,7 +51,7 @@ enum Call {
 }
 
 impl Call {
-    fn command(&self) -> String {
+    pub(super) fn command(&self) -> String {
         match *self {
             Self::Set(key, value) => format!("SET {key} {value}"),
             Self::SetIfAbsent(key, value) => format!("SETNX {key} {value}"),
@@ -59,20 +70,34 @@ impl Call {
     }
 }
 
-/// Three keys of a Redis, as far as `Call` reaches.
-struct Keys;
+impl Action for Call {
+    fn perform(&self, client: &mut Client) -> Reply {
+        client.call(&self.command().split(' ').collect::<Vec<_>>())
+    }
 
-impl Model for Keys {
+    fn execute(&self, state: &mut [Value]) -> Reply {
+        execute(state, self)
+    }
+
+    fn show(&self) -> String {
+        self.command()
+    }
+}
+
+/// Three keys of a Redis, as far as `Call` reaches.
+struct Keys<A>(PhantomData<A>);
+
+impl<A: Action> Model for Keys<A> {
     type State = Vec<Value>;
-    type Call = (Call, Reply);
+    type Call = (A, Reply);
 
     fn initial(&self) -> Vec<Value> {
         vec![Value::Absent; KEYS]
     }
 
-    fn apply(&self, state: &Vec<Value>, (call, reply): &(Call, Reply)) -> Option<Vec<Value>> {
+    fn apply(&self, state: &Vec<Value>, (action, reply): &(A, Reply)) -> Option<Vec<Value>> {
         let mut after = state.clone();
-        (execute(&mut after, call) == *reply).then_some(after)
+        (action.execute(&mut after) == *reply).then_some(after)
     }
 }
 
@@ -157,8 +182,8 @@ fn text(value: &Value) -> Reply {
     }
 }
 
-/// Records rounds of calls that `draw(rng, new value)` makes and checks each round.
-fn check(draw: impl Fn(&mut Rng, i64) -> Call + Sync) {
+/// Records rounds of actions that `draw(rng, new value)` makes and checks each round.
+pub(super) fn check<A: Action + Send>(draw: impl Fn(&mut Rng, i64) -> A + Sync) {
     let seed = seed();
     for workers in WORKERS {
         let server = Server::with_workers(workers);
@@ -172,7 +197,7 @@ fn check(draw: impl Fn(&mut Rng, i64) -> Call + Sync) {
             })
             .concat();
             assert!(
-                is_linearizable(&Keys, &events),
+                is_linearizable(&Keys(PhantomData), &events),
                 "not linearizable, {workers} workers, round {round}:\n{}",
                 show(&events)
             );
@@ -180,18 +205,17 @@ fn check(draw: impl Fn(&mut Rng, i64) -> Call + Sync) {
     }
 }
 
-fn record(client: &mut Client, start: Instant, call: Call) -> Event<(Call, Reply)> {
-    let line = call.command();
+fn record<A: Action>(client: &mut Client, start: Instant, action: A) -> Event<(A, Reply)> {
     let made = start.elapsed().as_nanos() as u64;
-    let reply = client.call(&line.split(' ').collect::<Vec<_>>());
-    Event { made, returned: start.elapsed().as_nanos() as u64, call: (call, reply) }
+    let reply = action.perform(client);
+    Event { made, returned: start.elapsed().as_nanos() as u64, call: (action, reply) }
 }
 
-fn show(events: &[Event<(Call, Reply)>]) -> String {
+fn show<A: Action>(events: &[Event<(A, Reply)>]) -> String {
     let mut sorted: Vec<_> = events.iter().collect();
     sorted.sort_by_key(|event| event.made);
-    let line = |event: &Event<(Call, Reply)>| {
-        format!("{:>9}..{:>9} {} -> {:?}\n", event.made, event.returned, event.call.0.command(), event.call.1)
+    let line = |event: &Event<(A, Reply)>| {
+        format!("{:>9}..{:>9} {} -> {:?}\n", event.made, event.returned, event.call.0.show(), event.call.1)
     };
     sorted.into_iter().map(line).collect()
 }
@@ -257,7 +281,7 @@ fn a_torn_mset_is_refused() {
             event(3, 4, Call::GetAll, Reply::Array(seen.map(bulk).to_vec())),
         ]
     };
-    assert!(is_linearizable(&Keys, &history([1, 1, 1])));
-    assert!(is_linearizable(&Keys, &history([2, 2, 2])));
-    assert!(!is_linearizable(&Keys, &history([2, 1, 2])));
+    assert!(is_linearizable(&Keys(PhantomData), &history([1, 1, 1])));
+    assert!(is_linearizable(&Keys(PhantomData), &history([2, 2, 2])));
+    assert!(!is_linearizable(&Keys(PhantomData), &history([2, 1, 2])));
 }

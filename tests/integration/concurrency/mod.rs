@@ -1,8 +1,10 @@
-//! Many clients at once: invariants that no interleaving may break, and histories that must be linearizable.
+//! Many clients at once: invariants that no interleaving may break, and histories that must be linearizable; both also of
+//! scripts. A call that never returns fails by the client's time-out of a minute.
 //! Each runs with 1, 2 and 8 workers.
 
 mod histories;
 mod invariants;
+mod scripts;
 
 use std::sync::Barrier;
 use std::thread;
