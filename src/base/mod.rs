@@ -10,6 +10,7 @@ pub mod glob;
 pub mod hash;
 pub mod log;
 pub mod number;
+pub mod partial_sort;
 pub mod progress;
 pub mod quoting;
 mod shortest;

@@ -102,6 +102,21 @@ pub fn format_f64_17(value: f64) -> String {
     format!("{}e{sign}{:02}", without_final_zeros(mantissa), exponent.unsigned_abs())
 }
 
+/// A number in 17 digits behind the point, without the zeros that end them; zero has no sign.
+pub fn format_f64_fraction(value: f64) -> String {
+    let text = format!("{value:.17}");
+    match without_final_zeros(&text) {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+/// A number that is not negative in 4 digits behind the point. It is rounded once multiplied, as Redis does.
+pub fn format_f64_in_4(value: f64) -> String {
+    let rounded = (value * 10_000.0).round_ties_even() as u64;
+    format!("{}.{:04}", rounded / 10_000, rounded % 10_000)
+}
+
 /// Calls `action` with the decimal text of `value`.
 #[inline]
 pub fn with_integer_text<R>(value: i64, action: impl FnOnce(&[u8]) -> R) -> R {

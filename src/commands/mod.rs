@@ -6,7 +6,9 @@ mod client;
 pub mod command_docs;
 mod connection;
 mod generic;
+mod geo;
 mod hash;
+mod hyperloglog;
 mod item;
 mod list;
 mod pubsub;
@@ -16,6 +18,7 @@ mod scripting;
 pub mod server;
 mod set;
 mod set_algebra;
+mod sort;
 mod sorted_set;
 mod stream;
 mod string;
@@ -31,7 +34,9 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     client::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
     hash::COMMANDS,
+    hyperloglog::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
     scripting::COMMANDS,
@@ -45,6 +50,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     server::persist::COMMANDS,
     server::slowlog::COMMANDS,
     set::COMMANDS,
+    sort::COMMANDS,
     sorted_set::COMMANDS,
     stream::COMMANDS,
     string::COMMANDS,

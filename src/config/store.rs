@@ -351,6 +351,7 @@ mod tests {
                 "hash-max-ziplist-entries=512",
                 "hash-max-listpack-value=64",
                 "hash-max-ziplist-value=64",
+                "hll-sparse-max-bytes=3000",
             ],
         );
         check(

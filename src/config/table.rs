@@ -173,6 +173,8 @@ settings! {
     /// Length of a member up to which a sorted set stays a listpack.
     ZsetMaxListpackValue =
         bytes("zset-max-listpack-value", 0, LONG_MAX, 64).alias("zset-max-ziplist-value").live();
+    /// Bytes up to which a HyperLogLog stays sparse.
+    HllSparseMaxBytes = bytes("hll-sparse-max-bytes", 0, LONG_MAX, 3000).live();
     /// Bytes of a stream node; 0: no limit.
     StreamNodeMaxBytes = bytes("stream-node-max-bytes", 0, LONG_MAX, 4096).live();
     /// Entries of a stream node; 0: no limit.

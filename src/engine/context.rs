@@ -91,6 +91,8 @@ pub enum Locking {
     Everything(Mode),
     /// Nothing: what a script reaches is locked by itself.
     Script,
+    /// The stripes of the keys, or every stripe if SORT's patterns lead to keys that are not named.
+    Patterns,
 }
 
 /// The usual handler: its keys are locked as their specifications tell.
@@ -126,6 +128,11 @@ pub const fn heavy(handling: Handling, weigh: Weigh) -> Handling {
 /// A handler that runs scripts.
 pub const fn script(run: Handler, elsewhere: Elsewhere) -> Handling {
     Handling { run, locking: Locking::Script, elsewhere, weigh: None }
+}
+
+/// A handler of SORT's kind.
+pub const fn patterned(run: Handler) -> Handling {
+    handling(run, Locking::Patterns)
 }
 
 impl Context<'_, '_> {

@@ -567,7 +567,7 @@ impl From<Busy> for Unlocked {
 #[inline]
 fn lock<'a>(node: &'a Node, order: &Order<'_>, patience: Patience) -> Result<Held<'a>, Unlocked> {
     let locks = node.store.locks();
-    match *node.plan(order.command) {
+    match node.plan(order.command).of_call(order.command.facts, order.argv) {
         Plan::Nothing | Plan::Walk | Plan::Script => Ok(Held::Nothing),
         Plan::Everything(mode) => Ok(locks.lock_all(mode, patience)?),
         Plan::One(place, mode) => {
@@ -601,7 +601,7 @@ fn lock_for_long<'a>(
     order: &Order<'_>,
 ) -> Result<Held<'a>, Unlocked> {
     let node = &*worker.node;
-    let plan = node.plan(order.command);
+    let plan = node.plan(order.command).of_call(order.command.facts, order.argv);
     if matches!(plan, Plan::Walk | Plan::Everything(_)) {
         return lock(node, order, Patience::Worker);
     }

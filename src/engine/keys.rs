@@ -74,7 +74,14 @@ pub fn keys_to_lock<A: AsRef<[u8]>>(facts: &Facts, argv: &[A], out: &mut Keys) -
             }
             if out.is_empty() { Err(KeysError) } else { Ok(()) }
         }
-        _ => keys(facts, argv, out),
+        _ => keys(facts, argv, out).or_else(|error| {
+            // PFMERGE without sources still has its destination.
+            out.clear();
+            facts.key_specs.iter().for_each(|spec| {
+                by_spec(facts, spec, argv, out);
+            });
+            if out.is_empty() { Err(error) } else { Ok(()) }
+        }),
     }
 }
 
@@ -288,6 +295,30 @@ fn sort_destination<A: AsRef<[u8]>>(quirks: Quirks, argv: &[A]) -> Option<usize>
     destination
 }
 
+/// Whether SORT's BY or GET lead to keys that are not named.
+pub(super) fn sorts_by_patterns<A: AsRef<[u8]>>(argv: &[A]) -> bool {
+    let mut position = 2;
+    while let Some(word) = argv.get(position) {
+        position += match word {
+            word if is(word, "limit") => 3,
+            word if is(word, "store") => 2,
+            word if is(word, "get") || is(word, "by") => {
+                if argv.get(position + 1).is_some_and(|pattern| pattern.as_ref().contains(&b'*')) {
+                    return true;
+                }
+                2
+            }
+            _ => 1,
+        };
+    }
+    false
+}
+
+/// Whether SORT has a STORE.
+pub(super) fn sorts_to_key<A: AsRef<[u8]>>(argv: &[A]) -> bool {
+    sort_destination(Quirks::Avoid, argv).is_some()
+}
+
 /// The first half of what follows STREAMS.
 fn streams<A: AsRef<[u8]>>(argv: &[A]) -> Positions {
     let mut position = 1;
@@ -434,6 +465,23 @@ mod tests {
         check("XREAD BLOCK 0 STREAMS a b 0 0", "4r 5r", "4w 5w");
         check("SET k v", "1w", "1w");
         check("PING", "", "");
+        check("PFMERGE d", "invalid", "1w");
+        check("PFMERGE d a b", "1w 2r 3r", "1w 2r 3r");
+    }
+
+    #[test]
+    fn sort_reaches_what_its_patterns_make() {
+        let check = |request: &str, patterns, to_key| {
+            let argv: Vec<_> = request.split(' ').collect();
+            assert_eq!((sorts_by_patterns(&argv), sorts_to_key(&argv)), (patterns, to_key), "{request}");
+        };
+        check("SORT k", false, false);
+        check("SORT k* BY nosort GET #", false, false);
+        check("SORT k BY w_*", true, false);
+        check("SORT k LIMIT BY w_* STORE d", false, true);
+        check("SORT k STORE BY GET w_*->f", true, true);
+        check("SORT k BY STORE GET # STORE *", false, true);
+        check("SORT k ALPHA DESC GET", false, false);
     }
 
     #[test]

@@ -120,6 +120,11 @@ impl<'a> Keyspace<'a> {
         self.store
     }
 
+    /// Whether a script runs the command.
+    pub fn is_in_script(&self) -> bool {
+        matches!(self.held, Held::Lent(_))
+    }
+
     /// The selected database.
     #[inline]
     pub fn db(&self) -> usize {

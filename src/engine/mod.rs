@@ -35,7 +35,9 @@ pub mod worker;
 
 pub use args::Args;
 pub use blocking::{BlockRequest, TimeoutReply};
-pub use context::{Call, Context, Handling, heavy, keyed, keyed_alone, keyless, script, walking, whole};
+pub use context::{
+    Call, Context, Handling, heavy, keyed, keyed_alone, keyless, patterned, script, walking, whole,
+};
 pub use effects::{Effects, Reach};
 pub use error::{CommandError, CommandResult, text};
 pub use keyspace::{Editor, Keyspace};

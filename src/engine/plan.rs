@@ -24,6 +24,8 @@ pub enum Plan {
     Everything(Mode),
     /// A script: it sees to its locks itself.
     Script,
+    /// The arguments tell whether it is every stripe or those of the keys.
+    Patterns,
 }
 
 impl Plan {
@@ -36,6 +38,7 @@ impl Plan {
             Locking::Script => Self::Script,
             Locking::Walk => Self::Walk,
             Locking::Everything(mode) => Self::Everything(mode),
+            Locking::Patterns => Self::Patterns,
             Locking::Keys | Locking::KeysAlone => Self::of_keys(command.facts, forced),
         }
     }
@@ -55,6 +58,19 @@ impl Plan {
         }
     }
 
+    /// The plan for these arguments.
+    #[inline]
+    pub fn of_call(self, facts: &Facts, argv: &[&[u8]]) -> Self {
+        match self {
+            Self::Patterns if !keys::sorts_by_patterns(argv) => Self::Search(None),
+            Self::Patterns if facts.flags.contains(flag::WRITE) && keys::sorts_to_key(argv) => {
+                Self::Everything(Mode::Write)
+            }
+            Self::Patterns => Self::Everything(Mode::Read),
+            plan => plan,
+        }
+    }
+
     /// Adds the stripes that this call needs.
     ///
     /// # Errors
@@ -68,7 +84,7 @@ impl Plan {
     ) -> Result<(), KeysError> {
         let mut add = |key: &[u8], mode| wanted.push((store.stripe_of(hash_of(key)), mode));
         match *self {
-            Self::Nothing | Self::Walk | Self::Everything(_) | Self::Script => {}
+            Self::Nothing | Self::Walk | Self::Everything(_) | Self::Script | Self::Patterns => {}
             Self::One(place, mode) => add(argv.get(place).ok_or(KeysError)?, mode),
             Self::Range(first, last, step, mode) => {
                 keys_of_range(argv, first, last, step).for_each(|key| add(key, mode));

@@ -214,7 +214,7 @@ fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<H
     let mut wanted = Wanted::new();
     let (mut everything, mut has_scripts) = (None, false);
     for order in orders {
-        match *node.plan(order.command) {
+        match node.plan(order.command).of_call(order.command.facts, order.argv) {
             Plan::Script => has_scripts = true,
             Plan::Walk => everything = everything.max(Some(Mode::Read)),
             Plan::Everything(mode) => everything = everything.max(Some(mode)),

@@ -351,7 +351,11 @@ impl Reply {
 
     /// A double: `,text`, in RESP2 a bulk string.
     pub fn double(&mut self, number: f64) {
-        let text = number::format_f64(number);
+        self.double_text(&number::format_f64(number));
+    }
+
+    /// As [`Reply::double`], with the digits that the command wants.
+    pub fn double_text(&mut self, text: &str) {
         if self.is_resp3() { self.line(b',', text.as_ref()) } else { self.bulk(text.as_ref()) }
     }
 

@@ -1,7 +1,9 @@
 //! Layer 1: the value types and their in-memory encodings. No commands, no keys, no configuration.
 
 pub mod compact;
+pub mod geohash;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod set;
 pub mod stream;

@@ -27,6 +27,11 @@ ODD_KEYS = [b"", b"k\x00\xff\r\n", b"missing", b"Key With Space", b"{tag}:a", b"
 # Lexical ranges are only defined where all scores are equal (else they follow a skiplist's random levels): these keys get
 # score 0 alone, and no command but the generator's own ZADD writes scores to them.
 LEX_KEYS = [b"y:1", b"y:2"]
+# Lists for the cases of SORT that depend on the order of the elements; only RPUSH writes to them.
+TEXT_KEYS = [b"o:1", b"o:2"]
+# Redis's SORT looks at errno without having cleared it, and what an earlier command could not read as a number (1e500) is
+# still there; this command clears it.
+RESET_ERRNO = [b"INCRBYFLOAT", b"errno", b"0"]
 ALL_KEYS = [key for keys in KEYS.values() for key in keys] + ODD_KEYS
 
 SMALL_INTEGERS = [b"0", b"1", b"2", b"3", b"5", b"-1", b"-2", b"10", b"7"]
@@ -100,9 +105,21 @@ CONSUMERS = [b"c1", b"c2"] * 6 + [b"c3", b"", b"Alice"]
 
 PATTERNS = [b"*", b"?", b"*:1", b"[a-c]", b"[^a]*", b"s:*", b"f?", b"h*llo", b"m[0-9]", b"\\*", b"", b"[a-", b"a*b*c", b"*o*", b"x\\", b"foo"]
 TYPES = [b"string", b"list", b"set", b"zset", b"hash", b"stream", b"String", b"nothing", b""]
-LONGITUDES = [b"13.361389", b"15.087269", b"0", b"-122.4", b"180", b"-180", b"181", b"abc"]
-LATITUDES = [b"38.115556", b"37.502669", b"0", b"37.8", b"85.05112878", b"-85.05112878", b"90", b"abc"]
-DISTANCES = [b"100", b"200", b"0", b"1000", b"20000", b"-1", b"abc"]
+LONGITUDES = [b"13.361389", b"15.087269", b"0", b"-122.4", b"180", b"-180", b"179.9999", b"-179.99", b"14.2", b"-0.001", b"90"] * 8 + [
+    b"181", b"abc", b"inf", b"nan", b"-180.0001", b"1e300",
+]  # fmt: skip
+LATITUDES = [b"38.115556", b"37.502669", b"0", b"37.8", b"85.05112878", b"-85.05112878", b"67", b"-81.5", b"85", b"0.002", b"-38"] * 8 + [
+    b"90", b"abc", b"-85.0512", b"-inf",
+]  # fmt: skip
+DISTANCES = [b"100", b"200", b"0", b"1000", b"20000", b"0.5", b"3000", b"1e5", b"25e6", b"7000000", b"1", b"12.345"] * 6 + [
+    b"-1", b"abc", b"inf", b"nan", b"1e300",
+]  # fmt: skip
+# Strings that are no HyperLogLog, or one whose runs cover more registers than there are, or none at all.
+FALSE_HYPERLOGLOGS = [b"HYLL", b"HYLL\x02" + bytes(11) + b"\x7f\xff", b"HYLL\x00" + bytes(20), b"HYLL\x01" + bytes(11),
+                      b"HYLL\x01" + bytes(11) + b"\x7f\xff\x80", b"HYLL\x01" + bytes(11) + b"\x7f\xff\x00",
+                      b"HYLL\x00" + bytes(11) + b"\xff" * 12288, b"HYLX\x01" + bytes(11) + b"\x7f\xff"]  # fmt: skip
+HYPERLOGLOGS = [b"HYLL\x01" + bytes(11) + b"\x7f\xff", b"HYLL\x01" + bytes(10) + b"\x80\x8c\x7f\xfe"]
+SORT_PATTERNS = [b"s:*", b"h:*->f1", b"h:*->n", b"*", b"z*", b"s:*->f1", b"h:*->", b"*:1", b"x:*", b"t\x00*", b"errno*"]
 DATABASES = [b"0", b"1", b"2", b"15", b"16", b"-1", b"abc"]
 CHANNELS = [b"news", b"ch:1", b"", b"\x00"]
 
@@ -123,6 +140,7 @@ BY_NAME = {
     "rank": INDEXES, "num-matches": COUNTS, "len": LIMITS, "min-match-len": LIMITS, "score": DOUBLES * 4 + INFINITIES + BAD_DOUBLES,
     "weight": DOUBLES + INFINITIES + BAD_DOUBLES, "lastid": IDS, "last-id": IDS, "max-deleted-id": IDS, "ms": CLAIM_IDLE_MS,
     "entries-added": COUNTS, "entries-read": COUNTS, "entriesread": COUNTS, "channel": CHANNELS, "shardchannel": CHANNELS,
+    "by-pattern": SORT_PATTERNS * 2 + [b"nosort", b"", b"#"], "get-pattern": SORT_PATTERNS + [b"#"] * 6 + [b"s:1", b""],
     "message": SHORT_STRINGS, "db": DATABASES, "threshold": COUNTS,
 }  # fmt: skip
 
@@ -153,7 +171,9 @@ BY_COMMAND = {
     ("XREAD", "milliseconds"): WAITS_MS, ("XREADGROUP", "milliseconds"): WAITS_MS, ("XREAD", "ID"): IDS + [b"0", b"$"] * 10,
     ("XREADGROUP", "ID"): IDS + [b">"] * 40 + [b"0"] * 10, ("WAIT", "numreplicas"): [b"0", b"1", b"-1", b"abc"],
     ("WAIT", "timeout"): WAITS_MS, ("XINFO STREAM", "count"): LIMITS, ("XCLAIM", "count"): COUNTS, ("SELECT", "index"): DATABASES,
-    ("LINSERT", "pivot"): MEMBERS, ("LCS", "len"): LIMITS, ("XGROUP CREATE", "id"): IDS + [b"0"] * 30,
+    ("PFADD", "element"): MEMBERS + [b"e%d" % number for number in range(3000)], ("GETSET", "value"): STRINGS + HYPERLOGLOGS,
+    ("SET", "value"): STRINGS * 3 + FALSE_HYPERLOGLOGS + HYPERLOGLOGS * 4,
+    ("PFDEBUG", "subcommand"): [b"ENCODING", b"DECODE", b"todense", b"GETREG", b"other"], ("LINSERT", "pivot"): MEMBERS, ("LCS", "len"): LIMITS, ("XGROUP CREATE", "id"): IDS + [b"0"] * 30,
 }  # fmt: skip
 
 BY_TYPE = {"string": STRINGS, "integer": NUMBERS, "double": DOUBLES, "pattern": PATTERNS, "unix-time": UNIX_MS}

@@ -2,7 +2,7 @@
 
 mod algebra;
 mod pop;
-mod range;
+pub(super) mod range;
 
 use smallvec::SmallVec;
 
@@ -12,9 +12,7 @@ use super::scan::{self, Page, ScanOptions};
 use crate::base::number;
 use crate::commands::weight;
 use crate::config::keyspace_events as event;
-use crate::engine::{
-    Args, CommandError, CommandResult, Context, Editor, Handling, Row, heavy, keyed, limits, text,
-};
+use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, heavy, keyed, limits, text};
 use crate::resp::Reply;
 use crate::store::NewValue;
 use crate::value::compact::listpack::Item;
@@ -96,13 +94,13 @@ fn write_member(reply: &mut Reply, (member, score): (Item<'_>, f64), with_scores
 }
 
 /// A sorted set of the members that a command has found, in the form that fits them.
-fn result_of(ctx: &Context<'_, '_>, entries: Vec<(f64, Member)>) -> ZSet {
+pub(super) fn result_of(ctx: &Context<'_, '_>, entries: Vec<(f64, Member)>) -> ZSet {
     ZSet::from_entries(entries, &limits(ctx)).expect("members found are distinct and their scores numbers")
 }
 
 /// Puts a result where a STORE command wants it, in place of what was there, and replies with its size. An empty result
 /// deletes the key.
-fn store<'a>(ctx: &mut Context<'_, 'a>, destination: &'a [u8], result: ZSet, event: &'static str) {
+pub(super) fn store<'a>(ctx: &mut Context<'_, 'a>, destination: &'a [u8], result: ZSet, event: &'static str) {
     ctx.reply.count(result.len());
     if !result.is_empty() {
         ctx.keys.set_string(destination, NewValue::Value(Value::ZSet(result)), false);
@@ -165,19 +163,11 @@ impl AddOptions {
 
 /// ZADD and ZINCRBY. All scores are read before anything is touched, so that a bad one leaves no half of the work.
 fn add<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, options: &AddOptions) -> CommandResult {
-    let limits = limits(ctx);
-    let (key, pairs, flags) = (args.at(1), args.from(options.pairs_at), options.flags);
-    let scores = (options.pairs_at..args.len()).step_by(2).map(|index| args.float(index));
-    let scores = scores.collect::<Result<SmallVec<[f64; 4]>, _>>()?;
-    let zset = if flags.xx {
-        ctx.keys.write::<ZSet>(key)?
-    } else {
-        Some(ctx.keys.write_or_create(key, || ZSet::new(scores.len(), pairs[1].len(), &limits))?)
-    };
-    let added = match zset {
-        Some(zset) => add_pairs(zset, &scores, pairs, flags, &limits)?,
-        None => Added::default(),
-    };
+    let flags = options.flags;
+    let pairs =
+        (options.pairs_at..args.len()).step_by(2).map(|index| Ok((args.float(index)?, args.at(index + 1))));
+    let pairs = pairs.collect::<Result<SmallVec<[_; 4]>, CommandError>>()?;
+    let added = add_pairs(ctx, args.at(1), &pairs, flags)?;
     match added.score {
         _ if !flags.incr => {
             ctx.reply.count(added.new + if options.counts_changed { added.changed } else { 0 });
@@ -190,24 +180,34 @@ fn add<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, options: &AddOptions) -> C
 
 /// What has come of ZADD's pairs.
 #[derive(Default)]
-struct Added {
-    new: usize,
-    changed: usize,
+pub(super) struct Added {
+    /// Members that were not there.
+    pub(super) new: usize,
+    /// Members that have another score.
+    pub(super) changed: usize,
     /// The score of the last member, unless the flags have passed it over.
     score: Option<f64>,
 }
 
-fn add_pairs(
-    mut zset: Editor<'_, '_, ZSet>,
-    scores: &[f64],
-    pairs: &[&[u8]],
+/// Adds one or more scores with their members.
+pub(super) fn add_pairs<'a>(
+    ctx: &mut Context<'_, 'a>,
+    key: &'a [u8],
+    pairs: &[(f64, &[u8])],
     flags: AddFlags,
-    limits: &ZSetLimits,
 ) -> Result<Added, CommandError> {
+    let limits = limits(ctx);
+    let zset = if flags.xx {
+        ctx.keys.write::<ZSet>(key)?
+    } else {
+        let first_len = pairs.first().map_or(0, |(_, member)| member.len());
+        Some(ctx.keys.write_or_create(key, || ZSet::new(pairs.len(), first_len, &limits))?)
+    };
     let mut added = Added::default();
-    zset.prepare(scores.len(), limits);
-    for (score, pair) in scores.iter().zip(pairs.chunks_exact(2)) {
-        added.score = match zset.add(*score, pair[1], flags, limits) {
+    let Some(mut zset) = zset else { return Ok(added) };
+    zset.prepare(pairs.len(), &limits);
+    for (score, member) in pairs {
+        added.score = match zset.add(*score, member, flags, &limits) {
             AddOutcome::Added(score) => {
                 added.new += 1;
                 Some(score)

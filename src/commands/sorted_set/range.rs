@@ -184,7 +184,7 @@ pub(super) fn zrangestore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> Comm
 }
 
 /// A member and its score as [`result_of`] takes them.
-pub(super) fn shared_entry((member, score): (Item<'_>, f64)) -> (f64, Member) {
+pub(in crate::commands) fn shared_entry((member, score): (Item<'_>, f64)) -> (f64, Member) {
     (score, member.with_bytes(shared_member))
 }
 

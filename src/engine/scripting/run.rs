@@ -289,7 +289,7 @@ impl Caller<'_, '_> {
 
     /// Makes sure that what the command reaches is held.
     fn reach(&mut self, order: &Order<'_>) -> CommandResult {
-        let reached = match *self.node.plan(order.command) {
+        let reached = match self.node.plan(order.command).of_call(order.command.facts, order.argv) {
             Plan::Nothing | Plan::Script => true,
             Plan::Walk | Plan::Everything(_) => self.held.reach_all(Mode::Write),
             plan => {

@@ -3,10 +3,13 @@
 mod connection;
 mod connection_buffers;
 mod dump;
+mod geo;
 mod hash;
+mod hyperloglog;
 mod list;
 mod pubsub;
 mod server;
 mod set;
+mod sort;
 mod sorted_set;
 mod stream;
