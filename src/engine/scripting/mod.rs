@@ -7,6 +7,8 @@ mod run;
 mod running;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,9 +60,19 @@ pub struct Script {
     longest_us: AtomicU64,
 }
 
+/// What a thread knows of the scripts.
+#[derive(Default)]
+struct Local {
+    /// The number of flushes that it has followed.
+    flushes: u64,
+    interpreter: Interpreter,
+}
+
 thread_local! {
-    /// This thread's interpreter, and the number of flushes that it knows of.
-    static INTERPRETER: RefCell<(u64, Interpreter)> = RefCell::default();
+    static LOCAL: RefCell<Local> = RefCell::default();
+    /// Scripts that the thread has met, and the number of flushes that it has followed: so that threads need not count
+    /// references together with every call.
+    static MET: RefCell<(u64, HashMap<Sha, Rc<Arc<Source>>>)> = RefCell::default();
 }
 
 impl Script {
@@ -97,8 +109,20 @@ impl Scripting {
     }
 
     /// The script of this name.
-    pub fn find(&self, sha: &Sha) -> Option<Arc<Source>> {
-        self.scripts.get(sha).map(|source| source.clone())
+    pub fn find(&self, sha: &Sha) -> Option<Rc<Arc<Source>>> {
+        let flushes = self.flushes.load(Ordering::Acquire);
+        MET.with_borrow_mut(|(followed, met)| {
+            if *followed != flushes {
+                met.clear();
+                *followed = flushes;
+            }
+            if let Some(source) = met.get(sha) {
+                return Some(source.clone());
+            }
+            let source = Rc::new(self.scripts.get(sha)?.clone());
+            met.insert(*sha, source.clone());
+            Some(source)
+        })
     }
 
     /// Number of scripts.
@@ -143,7 +167,7 @@ impl Scripting {
 ///
 /// # Errors
 /// Its first line is wrong, or it does not compile.
-pub fn load(node: &Node, text: &[u8]) -> Result<Arc<Source>, CommandError> {
+pub fn load(node: &Node, text: &[u8]) -> Result<Rc<Arc<Source>>, CommandError> {
     let sha = sha1_hex(text);
     if let Some(source) = node.scripting.find(&sha) {
         return Ok(source);
@@ -154,7 +178,7 @@ pub fn load(node: &Node, text: &[u8]) -> Result<Arc<Source>, CommandError> {
     let source =
         Arc::new(Source { sha, text: text.into(), flags: header.flags, script: Script::new(reach, false) });
     node.scripting.scripts.insert(sha, source.clone());
-    Ok(source)
+    Ok(Rc::new(source))
 }
 
 /// Where the keys of a command are that a script of class A may call: one that reaches nothing else.
@@ -174,11 +198,11 @@ fn shape(node: &Node, name: &[u8]) -> Option<CallShape> {
 /// Lends this thread's interpreter.
 pub fn with_interpreter<R>(node: &Node, action: impl FnOnce(&mut Interpreter) -> R) -> R {
     let flushes = node.scripting.flushes.load(Ordering::Acquire);
-    INTERPRETER.with_borrow_mut(|(known, interpreter)| {
-        if *known != flushes {
-            interpreter.forget_scripts();
-            *known = flushes;
+    LOCAL.with_borrow_mut(|local| {
+        if local.flushes != flushes {
+            local.interpreter.forget_scripts();
+            local.flushes = flushes;
         }
-        action(interpreter)
+        action(&mut local.interpreter)
     })
 }
