@@ -8,6 +8,10 @@
 //! 3. A double is written as an integer if it is one of magnitude up to 2^62, otherwise with about the fewest digits that
 //!    read back the same (see `shortest`), in positional notation while that is short (see `push_decimal`).
 
+use std::io::Write;
+
+use smallvec::SmallVec;
+
 use super::shortest;
 
 /// The integer whose canonical text this is (rule 1).
@@ -58,6 +62,21 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
+/// The double at the start of `text` as C's `strtod` reads it, and its length: also hexadecimal, infinite and NaN, overflowing
+/// to infinity and underflowing to zero. Space before it is not skipped.
+pub fn read_f64(text: &[u8]) -> Option<(f64, usize)> {
+    let (negative, magnitude) = split_sign(text);
+    let (value, length) = match magnitude {
+        [b'0', b'x' | b'X', digits @ ..] => match read_hexadecimal(digits) {
+            Some((value, length)) => (value, length + 2),
+            None => (0.0, 1),
+        },
+        [b'0'..=b'9' | b'.', ..] => read_decimal(magnitude)?,
+        _ => read_name(magnitude)?,
+    };
+    Some((if negative { -value } else { value }, text.len() - magnitude.len() + length))
+}
+
 /// The text that Redis 7.2 sends for a double (rule 3).
 pub fn format_f64(value: f64) -> String {
     let is_integer = value.abs() <= INTEGER_TEXT_MAX && value.fract() == 0.0 && value != 0.0;
@@ -87,19 +106,50 @@ pub fn format_f64_by_digits(value: f64) -> String {
 
 /// The text of C's `%.17g`: up to 17 digits, whether the double needs them or not.
 pub fn format_f64_17(value: f64) -> String {
-    const DIGITS: i32 = 17;
+    let mut text = Vec::with_capacity(24);
+    push_general(&mut text, value, 17);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Appends the text of C's `%.*g`: up to `digits` digits (at least one), correctly rounded, no zeros at the end of a fraction.
+pub fn push_general(target: &mut Vec<u8>, value: f64, digits: usize) {
     if !value.is_finite() {
-        return format_f64(value);
+        return target.extend_from_slice(format_f64(value).as_bytes());
     }
-    let scientific = format!("{value:.*e}", DIGITS as usize - 1);
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..DIGITS).contains(&exponent) {
-        let text = format!("{value:.*}", (DIGITS - 1 - exponent) as usize);
-        return without_final_zeros(&text).to_owned();
+    let mut scientific = SmallVec::<[u8; 32]>::new();
+    if write!(scientific, "{value:.*e}", digits.max(1) - 1).is_err() {
+        return;
     }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", without_final_zeros(mantissa), exponent.unsigned_abs())
+    let mark = scientific.iter().position(|&byte| byte == b'e').unwrap_or(scientific.len());
+    let (mantissa, exponent) = scientific.split_at(mark);
+    let exponent = exponent.get(1..).and_then(parse_exponent).unwrap_or(0);
+    let (negative, mantissa) = split_sign(mantissa);
+    if negative {
+        target.push(b'-');
+    }
+    let count = mantissa.iter().rposition(|byte| matches!(byte, b'1'..=b'9')).map_or(1, |at| at + 1);
+    let significant = &mut mantissa[..count].iter().copied().filter(|&byte| byte != b'.');
+    if exponent < -4 || exponent >= digits as i64 {
+        push_digits(target, significant, 1);
+        target.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+        let exponent = exponent.abs();
+        target.extend_from_slice(if exponent < 10 { b"0" } else { b"" });
+        push_integer(target, exponent);
+    } else if exponent < 0 {
+        target.extend_from_slice(&b"0.000"[..(1 - exponent) as usize]);
+        target.extend(significant);
+    } else {
+        push_digits(target, significant, exponent as usize + 1);
+    }
+}
+
+/// Appends `whole` digits, zeros if there are too few, then a point and the rest of them, if any.
+fn push_digits(target: &mut Vec<u8>, digits: &mut impl Iterator<Item = u8>, whole: usize) {
+    target.extend((0..whole).map(|_| digits.next().unwrap_or(b'0')));
+    if let Some(digit) = digits.next() {
+        target.extend_from_slice(&[b'.', digit]);
+        target.extend(digits);
+    }
 }
 
 /// A number in 17 digits behind the point, without the zeros that end them; zero has no sign.
@@ -139,9 +189,60 @@ fn parse_decimal(text: &[u8]) -> Option<f64> {
     (value.is_finite() && !underflow).then_some(value)
 }
 
-/// Without the zeros that end a fraction, and without its point if nothing is left.
-fn without_final_zeros(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+fn count_digits(text: &[u8], is_digit: impl Fn(&u8) -> bool) -> usize {
+    text.iter().position(|byte| !is_digit(byte)).unwrap_or(text.len())
+}
+
+/// How long the digits at the start of `text` are, with their point; None if there is no digit.
+fn mantissa_length(text: &[u8], is_digit: impl Fn(&u8) -> bool) -> Option<usize> {
+    let whole = count_digits(text, &is_digit);
+    let fraction = match text.get(whole) {
+        Some(b'.') => count_digits(&text[whole + 1..], &is_digit) + 1,
+        _ => 0,
+    };
+    (whole + fraction.saturating_sub(1) > 0).then_some(whole + fraction)
+}
+
+/// How long the exponent at the start of `text` is; 0 without a digit in it.
+fn exponent_length(text: &[u8], marks: [u8; 2]) -> usize {
+    let Some((_, rest)) = text.split_first().filter(|(mark, _)| marks.contains(mark)) else { return 0 };
+    let (_, digits) = split_sign(rest);
+    match count_digits(digits, u8::is_ascii_digit) {
+        0 => 0,
+        count => 1 + rest.len() - digits.len() + count,
+    }
+}
+
+fn read_decimal(text: &[u8]) -> Option<(f64, usize)> {
+    let mantissa = mantissa_length(text, u8::is_ascii_digit)?;
+    let length = mantissa + exponent_length(&text[mantissa..], *b"eE");
+    Some((std::str::from_utf8(&text[..length]).ok()?.parse().ok()?, length))
+}
+
+fn read_hexadecimal(text: &[u8]) -> Option<(f64, usize)> {
+    let mantissa = mantissa_length(text, u8::is_ascii_hexdigit)?;
+    let length = mantissa + exponent_length(&text[mantissa..], *b"pP");
+    let (mantissa, exponent) = scan_hexadecimal(&text[..length])?;
+    Some((scale(mantissa, exponent), length))
+}
+
+/// Infinity, or NaN with or without something in parentheses.
+fn read_name(text: &[u8]) -> Option<(f64, usize)> {
+    let begins = |name: &[u8]| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    if begins(b"infinity") {
+        return Some((f64::INFINITY, 8));
+    }
+    if begins(b"inf") {
+        return Some((f64::INFINITY, 3));
+    }
+    if !begins(b"nan") {
+        return None;
+    }
+    let note = text
+        .get(4..)
+        .map_or(0, |note| count_digits(note, |byte| byte.is_ascii_alphanumeric() || *byte == b'_'));
+    let in_parentheses = text.get(3) == Some(&b'(') && text.get(4 + note) == Some(&b')');
+    Some((f64::NAN, if in_parentheses { 5 + note } else { 3 }))
 }
 
 fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
@@ -410,6 +511,37 @@ mod tests {
         check(1_125_899_906_842_624.0 + 0.75, "1125899906842624.8");
         check(-1.5e300, "-1.5000000000000001e+300");
         check(f64::NEG_INFINITY, "-inf");
+    }
+
+    #[test]
+    fn doubles_are_read_from_the_start_of_a_text() {
+        let check = |text: &str, expected: f64, length: usize| {
+            let (value, read) = read_f64(text.as_bytes()).unwrap();
+            assert_eq!((value.to_bits(), read), (expected.to_bits(), length), "{text:?}");
+        };
+        check("12,", 12.0, 2);
+        check("-1.5e3e4", -1500.0, 6);
+        check("1e", 1.0, 1);
+        check("1e+", 1.0, 1);
+        check("1.]", 1.0, 2);
+        check("+.5", 0.5, 3);
+        check("0x", 0.0, 1);
+        check("0x.g", 0.0, 1);
+        check("0x1fz", 31.0, 4);
+        check("-0X.8p1p", -1.0, 7);
+        check("0x1p+", 1.0, 3);
+        check("1e400", f64::INFINITY, 5);
+        check("-0x1p2000", f64::NEG_INFINITY, 9);
+        check("1e-400", 0.0, 6);
+        check("0x1p-2000", 0.0, 9);
+        check("infinit", f64::INFINITY, 3);
+        check("-Infinity", f64::NEG_INFINITY, 9);
+        check("NaN", f64::NAN, 3);
+        check("nan(a_1)x", f64::NAN, 8);
+        check("nan(a-1)", f64::NAN, 3);
+        for text in ["", "-", "+", ".", "-.", ".e5", "x", " 1", "in", "na", "--1"] {
+            assert_eq!(read_f64(text.as_bytes()), None, "{text:?}");
+        }
     }
 
     #[test]
