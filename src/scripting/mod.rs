@@ -31,5 +31,5 @@ pub use failure::Failure;
 pub use functions::Function;
 pub use host::Host;
 pub use interpreter::Interpreter;
-pub use machine::INSTRUCTIONS_BETWEEN_QUESTIONS;
+pub use machine::{INSTRUCTIONS_BETWEEN_QUESTIONS, STACK_BYTES};
 pub use sha::{Sha, sha1_hex};
