@@ -13,6 +13,7 @@ use super::errand::{self, Errand};
 use super::node::Node;
 use super::worker::Worker;
 use crate::base::log;
+use crate::scripting::STACK_BYTES;
 
 /// The most threads of the lane.
 pub const THREADS_MAX: usize = 4;
@@ -96,7 +97,7 @@ impl Lane {
         let Some(node) = state.node.as_ref().and_then(Weak::upgrade) else { return };
         state.threads[place] = true;
         drop(state);
-        let thread = std::thread::Builder::new().name(format!("lane-{place}"));
+        let thread = std::thread::Builder::new().name(format!("lane-{place}")).stack_size(STACK_BYTES);
         if let Err(error) = thread.spawn(move || run(&node, place)) {
             log::warning!("Can't start a thread for slow commands: {error}");
             self.state.lock().threads[place] = false;

@@ -23,6 +23,7 @@ use crate::engine::Node;
 use crate::engine::release;
 use crate::engine::session::ClientHandle;
 use crate::engine::worker::Worker;
+use crate::scripting::STACK_BYTES;
 
 /// Accepted sockets that wait for their worker to take them.
 const QUEUE_MAX: usize = 1024;
@@ -65,7 +66,8 @@ impl Workers {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (node, tracker) = (node.clone(), workers.connections.clone());
             let work = move || LocalSet::new().block_on(&runtime, serve(id, node, receiver, tracker));
-            workers.threads.push(std::thread::Builder::new().name(format!("worker-{id}")).spawn(work)?);
+            let thread = std::thread::Builder::new().name(format!("worker-{id}"));
+            workers.threads.push(thread.stack_size(STACK_BYTES).spawn(work)?);
             workers.senders.push(sender);
         }
         Ok(workers)

@@ -21,6 +21,9 @@ use super::sandbox::Sandbox;
 
 /// How many instructions of Lua lie between two questions whether to go on.
 pub const INSTRUCTIONS_BETWEEN_QUESTIONS: u32 = 50_000;
+/// Stack that a thread needs which runs scripts. Lua limits its recursion to 200 calls of C, which take up to 1.8 MB where each has
+/// a buffer (`string.gsub` in itself); the command at the bottom must have room, too. What is not used is not taken.
+pub const STACK_BYTES: usize = 4 << 20;
 /// Runs between two steps of the collector that are not caused by allocation.
 const RUNS_PER_STEP: u32 = 50;
 /// A reply buffer greater than this is not kept.

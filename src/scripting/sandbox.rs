@@ -6,7 +6,7 @@ use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 
 use super::machine::Shared;
 use super::raised::{Raised, plain_text, raised};
-use super::{api, environment};
+use super::{api, environment, libraries};
 
 /// The name of the prelude's chunk, as the debug interface shows it.
 pub(super) const PRELUDE_NAME: &str = "=[prelude]";
@@ -45,6 +45,7 @@ impl Sandbox {
         WITHHELD.iter().try_for_each(|name| globals.raw_remove(*name))?;
         let protect: Function = globals.get("xpcall")?;
         api::install(&lua, shared, &globals)?;
+        libraries::install(&lua, &globals)?;
 
         let rust = lua.create_table()?;
         let (getfenv, setfenv) = environment::functions(&lua, shared, &public)?;

@@ -22,6 +22,7 @@ impl Host for Fake {
             (b"raw", bytes) => reply.raw(bytes),
             (b"get", b"") => reply.error("ERR Wrong number of args calling Redis command from script"),
             (b"get", _) => reply.null(),
+            (b"deep", _) => reply.count(deep(250)),
             (b"panic", _) => panic!("thrown by the host"),
             _ => reply.error("ERR Unknown Redis command called from script"),
         }
@@ -316,10 +317,20 @@ fn errors_of_commands_are_known_as_counted() {
     check("error('x')", false);
 }
 
-/// The stack that a thread of Rust has unless it asks for more.
+/// Uses a megabyte of stack.
+fn deep(depth: usize) -> usize {
+    let page = std::hint::black_box([0_u8; 4096]);
+    if depth == 0 {
+        usize::from(page[0])
+    } else {
+        deep(depth - 1) + std::hint::black_box(usize::from(page[1]))
+    }
+}
+
 #[test]
-fn recursion_fits_a_thread_of_two_megabytes() {
+fn recursion_and_a_command_below_fit_a_thread() {
     let cases = [
+        "local function f() redis.pcall('deep') return string.gsub('x', '.', f) end return f()",
         "local function f() return string.gsub('x', '.', f) end return f()",
         "local function f() return pcall(f) end return f()",
         "local function f() return coroutine.wrap(f)() end return f()",
@@ -327,7 +338,7 @@ fn recursion_fits_a_thread_of_two_megabytes() {
         "local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k .. 'x'] end return t.x",
         "local s = string.rep('(', 300) return tostring(loadstring(s))",
     ];
-    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
         for source in cases {
             eval(&mut Interpreter::new(), source, Protocol::Resp2);
         }
