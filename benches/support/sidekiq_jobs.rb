@@ -26,5 +26,9 @@ if $PROGRAM_NAME == __FILE__
   $stdout.syswrite("ready\n")
   $stdin.gets
   arguments = Array.new(Integer(ENV.fetch("JOBS"))) { |number| [number, "x" * 64] }
-  ENV.fetch("QUEUES").split(",").each { |queue| Sidekiq::Client.push_bulk("class" => Job, "args" => arguments, "queue" => "held:#{queue}") }
+  arguments.each_slice(1000) do |slice|
+    ENV.fetch("QUEUES").split(",").each do |queue|
+      Sidekiq::Client.push_bulk("class" => Job, "args" => slice, "queue" => "held:#{queue}")
+    end
+  end
 end

@@ -278,7 +278,7 @@ fn expression(script: &mut Script, naming: Naming, call: &Call) -> String {
     let mut words = line.split(' ');
     let command = words.next().unwrap();
     let is_key = |at: usize| match command {
-        "MSET" => at % 2 == 0,
+        "MSET" => at.is_multiple_of(2),
         "MGET" => true,
         "RENAME" | "LMOVE" => at < 2,
         _ => at == 0,
