@@ -14,6 +14,7 @@ mod from_lua;
 mod functions;
 mod host;
 mod interpreter;
+pub mod libraries;
 mod machine;
 mod raised;
 mod random;
