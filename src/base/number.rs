@@ -155,7 +155,7 @@ fn push_digits(target: &mut Vec<u8>, digits: &mut impl Iterator<Item = u8>, whol
 /// A number in 17 digits behind the point, without the zeros that end them; zero has no sign.
 pub fn format_f64_fraction(value: f64) -> String {
     let text = format!("{value:.17}");
-    match without_final_zeros(&text) {
+    match text.trim_end_matches('0').trim_end_matches('.') {
         "-0" => "0".to_owned(),
         text => text.to_owned(),
     }
