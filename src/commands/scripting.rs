@@ -20,6 +20,9 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("SCRIPT|LOAD", keyless(script_load)),
 ];
 
+/// Some arguments of a request.
+pub(super) type Words<'a> = &'a [&'a [u8]];
+
 const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
 /// EVAL script numkeys [key [key ...]] [arg [arg ...]]
@@ -75,9 +78,7 @@ fn run<'a>(
 }
 
 /// The keys of a script or function and its other arguments, told apart by their number.
-pub(super) fn keys_and_arguments<'a>(
-    args: Args<'a>,
-) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]]), CommandError> {
+pub(super) fn keys_and_arguments<'a>(args: Args<'a>) -> Result<(Words<'a>, Words<'a>), CommandError> {
     let count = args.integer(2)?;
     let rest = args.from(3);
     if count > rest.len() as i64 {

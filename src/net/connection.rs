@@ -39,6 +39,8 @@ const BATCHES_PER_TURN: usize = 8;
 const PIECES_MAX: usize = 64;
 /// What a client that waits in a blocking command may send ahead.
 const AHEAD_BYTES_MAX: usize = 1024 * 1024;
+/// Replies wait for that of a request that runs elsewhere for as long: clients take half a pipeline's replies for its loss.
+const HELD_BACK_MS_MAX: i64 = 5;
 
 thread_local! {
     /// The worker's buffers, lent to the connection that runs.
@@ -131,6 +133,9 @@ impl Connection {
     /// When the client's wait ends by itself.
     fn deadline_ms(&self) -> Option<i64> {
         if let Some(away) = &self.session.away {
+            if !self.reply.is_empty() {
+                return Some(away.since_ms() + HELD_BACK_MS_MAX);
+            }
             let patience_ms = self.worker.node.config.get(Id::BusyReplyThreshold);
             return away.is_waiting().then(|| away.since_ms() + patience_ms.max(1));
         }
@@ -207,6 +212,9 @@ impl Connection {
                 return true;
             }
             let stop = self.run_batches();
+            if self.session.away.is_some() && self.reply.len() < WRITE_BYTES {
+                return true;
+            }
             if !self.hold().await || !self.flush() {
                 return false;
             }
@@ -360,6 +368,10 @@ impl Connection {
 
     async fn timed_out(&mut self) -> bool {
         if let Some(away) = self.session.away.clone() {
+            if !self.reply.is_empty() {
+                self.hold().await;
+                return self.flush();
+            }
             return match self.refuse_busy(&away) {
                 Some(request) => self.come_back(request).await,
                 None => true,

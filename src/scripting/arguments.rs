@@ -9,8 +9,9 @@ use super::raised::Raised;
 
 /// Commands mostly have fewer arguments than this.
 const ARGUMENTS_INLINE: usize = 8;
-/// An integer below this has no row of zeros long enough to be written as an exponent.
-const PLAIN_MAX: i64 = 1_000_000;
+/// Whole numbers below this never have an exponent, as before Redis 7.2, which writes 7e15 as `7e+15`: queues keep times and
+/// priorities in such numbers, and read them back as text.
+const WHOLE_MAX: f64 = 1e17;
 
 enum Argument {
     Text(BorrowedBytes),
@@ -51,12 +52,15 @@ pub(super) fn with_arguments<R>(
 }
 
 fn integer_text(number: i64) -> String {
-    if -PLAIN_MAX < number && number < PLAIN_MAX { number.to_string() } else { number_text(number as f64) }
+    if number.unsigned_abs() < WHOLE_MAX as u64 { number.to_string() } else { number_text(number as f64) }
 }
 
 fn number_text(number: f64) -> String {
     if number.is_nan() && number.is_sign_negative() {
         return "-nan".to_owned();
+    }
+    if number.trunc() == number && number.abs() < WHOLE_MAX {
+        return format!("{number:.0}");
     }
     number::format_f64_by_digits(number)
 }
@@ -74,7 +78,9 @@ mod tests {
         check(Value::Integer(0), "0");
         check(Value::Integer(-999_999), "-999999");
         check(Value::Integer(123_456_789_012), "123456789012");
-        check(Value::Integer(1_000_000_000_000_000), "1e+15");
+        check(Value::Integer(1_000_000_000_000_000), "1000000000000000");
+        check(Value::Integer(100_000_000_000_000_000), "1e+17");
+        check(Value::Number(-7_180_288_000_000_000.0), "-7180288000000000");
         check(Value::Integer(9_007_199_254_740_992), "9007199254740992");
         check(Value::Number(1.5), "1.5");
         check(Value::Number(1.0 / 3.0), "0.3333333333333333");

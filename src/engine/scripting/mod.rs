@@ -72,8 +72,11 @@ thread_local! {
     static LOCAL: RefCell<Local> = RefCell::default();
     /// Scripts that the thread has met, and the number of flushes that it has followed: so that threads need not count
     /// references together with every call.
-    static MET: RefCell<(u64, HashMap<Sha, Rc<Arc<Source>>>)> = RefCell::default();
+    static MET: RefCell<(u64, HashMap<Sha, Known>)> = RefCell::default();
 }
+
+/// A script that a thread has met.
+pub type Known = Rc<Arc<Source>>;
 
 impl Script {
     /// One that has never run.
@@ -109,7 +112,7 @@ impl Scripting {
     }
 
     /// The script of this name.
-    pub fn find(&self, sha: &Sha) -> Option<Rc<Arc<Source>>> {
+    pub fn find(&self, sha: &Sha) -> Option<Known> {
         let flushes = self.flushes.load(Ordering::Acquire);
         MET.with_borrow_mut(|(followed, met)| {
             if *followed != flushes {
@@ -167,7 +170,7 @@ impl Scripting {
 ///
 /// # Errors
 /// Its first line is wrong, or it does not compile.
-pub fn load(node: &Node, text: &[u8]) -> Result<Rc<Arc<Source>>, CommandError> {
+pub fn load(node: &Node, text: &[u8]) -> Result<Known, CommandError> {
     let sha = sha1_hex(text);
     if let Some(source) = node.scripting.find(&sha) {
         return Ok(source);
