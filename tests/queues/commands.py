@@ -265,7 +265,6 @@ def lua_as_the_libraries_use_it(c):
         ("local t = {} for n = 1, 7000 do t[n] = n end return select('#', unpack(t))", 7000),
         ("redis.call('zadd', 'z', 7036874417766401, 'm') return redis.call('zscore', 'z', 'm')", b"7036874417766401"),
         ("return redis.call('set', 'n', 1753000000000 * 4096) and redis.call('get', 'n')", b"7180288000000000"),
-        ("return redis.call('rpush', 'l', 0.1) and redis.call('lpop', 'l')", b"0.10000000000000001"),
         ("return tostring(1e15)", b"1e+15"),
         ("return {redis.call('hmget', 'none', 'a', 'b')[1] == false, #KEYS, #ARGV}", [1, 0, 0]),
     ):

@@ -78,6 +78,7 @@ pub fn run<'a>(
         obeys_disk: !is_block,
         replicates: true,
         told_slow: false,
+        writes: false,
     };
     let result = super::with_interpreter(node, |interpreter| {
         let result = body(interpreter, &mut caller, ctx.reply);
@@ -117,6 +118,10 @@ fn refuse_at_start(ctx: &Context<'_, '_>, call: &Invocation<'_, '_>) -> Result<b
         && !super::super::evict::make_room(ctx.worker);
     let Some(flags) = call.flags else { return Ok(is_full) };
     let writes = !flags.contains(Flags::NO_WRITES);
+    let allows = flags.contains(Flags::ALLOW_OOM) || !writes;
+    if is_full && !allows {
+        return Err(text::OUT_OF_MEMORY.into());
+    }
     if writes && call.read_only {
         return Err("ERR Can not execute a script with write flag using *_ro command.".into());
     }
@@ -125,13 +130,6 @@ fn refuse_at_start(ctx: &Context<'_, '_>, call: &Invocation<'_, '_>) -> Result<b
         && let Some(reason) = execute::write_refusal(node)
     {
         return Err(CommandError::new(reason));
-    }
-    let allows = flags.contains(Flags::ALLOW_OOM) || !writes;
-    if is_full && !allows {
-        return Err(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
-                .into(),
-        );
     }
     Ok(is_full && !flags.contains(Flags::ALLOW_OOM))
 }
@@ -191,6 +189,15 @@ fn take<'a>(ctx: &Context<'_, 'a>, call: &Invocation<'_, 'a>, patience: Patience
     }
 }
 
+const WRONG_COUNT: &str = "ERR Wrong number of args calling Redis command from script";
+
+/// Whether a read of streams asks to wait.
+fn asks_to_block(facts: &Facts, argv: &[&[u8]]) -> bool {
+    let is = |argument: &&&[u8], word: &str| argument.eq_ignore_ascii_case(word.as_bytes());
+    matches!(facts.name, "xread" | "xreadgroup")
+        && argv.iter().take_while(|argument| !is(argument, "streams")).any(|argument| is(&argument, "block"))
+}
+
 /// The server as a running script reaches it.
 struct Caller<'c, 'h> {
     worker: &'c Worker,
@@ -209,16 +216,18 @@ struct Caller<'c, 'h> {
     /// Whether writes go into the journal (redis.set_repl).
     replicates: bool,
     told_slow: bool,
+    /// Whether it has called a command that writes.
+    writes: bool,
 }
 
 impl Host for Caller<'_, '_> {
     fn call(&mut self, argv: &[&[u8]], reply: &mut Reply) {
-        let found = match self.node.table.look_up(argv) {
-            Lookup::Found(command) => command.handler.map(|handling| (command, handling)),
-            _ => None,
-        };
-        let Some((command, handling)) = found else {
-            return self.refuse(reply, "ERR Unknown Redis command called from script".into());
+        let (command, handling) = match self.node.table.look_up(argv) {
+            Lookup::Found(command) => match command.handler {
+                Some(handling) => (command, handling),
+                None => return self.refuse(reply, WRONG_COUNT.into()),
+            },
+            _ => return self.refuse(reply, "ERR Unknown Redis command called from script".into()),
         };
         let order = Order { command, handling, argv, hash: None };
         if let Err(error) = self.check(command.facts, argv).and_then(|()| self.reach(&order)) {
@@ -259,10 +268,10 @@ impl Caller<'_, '_> {
     }
 
     /// What a script may not call, or not now.
-    fn check(&self, facts: &Facts, argv: &[&[u8]]) -> CommandResult {
+    fn check(&mut self, facts: &Facts, argv: &[&[u8]]) -> CommandResult {
         let flags = facts.flags;
         if !facts.accepts_count(argv.len()) {
-            return Err("ERR Wrong number of args calling Redis command from script".into());
+            return Err(WRONG_COUNT.into());
         }
         if flags.contains(flag::NOSCRIPT) {
             return Err("ERR This Redis command is not allowed from script".into());
@@ -270,7 +279,13 @@ impl Caller<'_, '_> {
         if self.node.is_loading() && !flags.contains(flag::LOADING) && !self.session.replays {
             return Err(text::LOADING.into());
         }
-        if flags.contains(flag::WRITE) && !self.may_write {
+        if asks_to_block(facts, argv) {
+            let name = facts.name.to_ascii_uppercase();
+            return Err(CommandError::new(format!(
+                "ERR {name} command is not allowed with BLOCK option from scripts"
+            )));
+        }
+        if (flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE)) && !self.may_write {
             return Err("ERR Write commands are not allowed from read-only scripts.".into());
         }
         if flags.contains(flag::WRITE)
@@ -280,10 +295,11 @@ impl Caller<'_, '_> {
         {
             return Err(CommandError::new(reason));
         }
-        // What has written goes on, rather than stop half way.
-        if self.is_short_of_memory && flags.contains(flag::DENYOOM) && self.record.commands == 0 {
+        // What has begun to write goes on, rather than stop half way.
+        if self.is_short_of_memory && flags.contains(flag::DENYOOM) && !self.writes {
             return Err(text::OUT_OF_MEMORY.into());
         }
+        self.writes |= flags.contains(flag::WRITE);
         Ok(())
     }
 
