@@ -4,7 +4,7 @@ use crate::engine::errand::Place;
 use crate::engine::scripting::{self, Invocation, Killed, Source};
 use crate::engine::worker::Worker;
 use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyless, script};
-use crate::scripting::{Failure, Sha, sha1_hex};
+use crate::scripting::{Interpreter, Sha, sha1_hex};
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
@@ -67,12 +67,11 @@ fn run<'a>(
 ) -> CommandResult {
     let flags = source.flags;
     let call = Invocation { script: &source.script, function: "", flags, read_only, keys, arguments };
-    scripting::run(ctx, &call, args.from(0), |interpreter, host, reply| {
-        if !interpreter.has(&source.sha) {
-            interpreter
-                .compile(&source.sha, &source.text)
-                .map_err(|text| Failure { text, counted: false })?;
-        }
+    let prepare = |interpreter: &mut Interpreter| match interpreter.has(&source.sha) {
+        true => Ok(()),
+        false => interpreter.compile(&source.sha, &source.text),
+    };
+    scripting::run(ctx, &call, args.from(0), prepare, |interpreter, host, reply| {
         interpreter.run(&source.sha, keys, arguments, host, reply)
     })
 }

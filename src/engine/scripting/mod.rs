@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
@@ -25,10 +25,17 @@ use crate::scripting::reach::{self, CallShape, Reach};
 use crate::scripting::shebang::{self, Flags};
 use crate::scripting::{Interpreter, Sha, sha1_hex};
 
-/// A script whose longest run takes more, in microseconds, is run by the lane.
-const QUICK_US_MAX: u64 = 200;
-/// What a script is taken to need before it has run.
-const UNKNOWN_US: u64 = u64::MAX;
+/// A run that takes more microseconds is slow; but a quick script's, too, if the processor is taken away meanwhile.
+const QUICK_US_MAX: u64 = 500;
+/// A run that takes more leaves no doubt.
+const DOUBTFUL_US_MAX: u64 = 10_000;
+/// A script with as many marks is run by the lane: so is one that has never run.
+const SLOW_MARKS: u32 = 24;
+const MARKS_MAX: u32 = 128;
+/// It has never run.
+const UNSEEN: u32 = u32::MAX;
+/// Marks for a slow run; a quick one takes one away. Two slow runs in a row make a script slow, one in twenty does not.
+const MARKS_PER_SLOW_RUN: u32 = 16;
 
 /// What all threads share about scripts.
 pub struct Scripting {
@@ -56,8 +63,8 @@ pub struct Script {
     pub reach: Reach,
     /// Whether it keeps state between calls, so that one thread must run all of them.
     pub is_bound: bool,
-    /// How long it takes at most, in microseconds; what was long ago counts less.
-    longest_us: AtomicU64,
+    /// How slow it has been of late.
+    marks: AtomicU32,
 }
 
 /// What a thread knows of the scripts.
@@ -81,22 +88,25 @@ pub type Known = Rc<Arc<Source>>;
 impl Script {
     /// One that has never run.
     pub fn new(reach: Reach, is_bound: bool) -> Self {
-        Self { reach, is_bound, longest_us: AtomicU64::new(UNKNOWN_US) }
+        Self { reach, is_bound, marks: AtomicU32::new(UNSEEN) }
     }
 
     /// Whether it may take long.
     pub fn is_slow(&self) -> bool {
-        self.longest_us.load(Ordering::Relaxed) > QUICK_US_MAX
+        self.marks.load(Ordering::Relaxed) >= SLOW_MARKS
     }
 
     /// It has run for so long. Written only when it says something new: many threads may run it.
     pub(super) fn note_run(&self, elapsed_us: u64) {
-        let longest = self.longest_us.load(Ordering::Relaxed);
-        if longest == UNKNOWN_US || elapsed_us > longest {
-            self.longest_us.store(elapsed_us, Ordering::Relaxed);
-        } else if longest > QUICK_US_MAX {
-            // The processor may have been taken away: one slow run is forgotten after some hundred quick ones.
-            self.longest_us.store(longest - longest / 64 - 1, Ordering::Relaxed);
+        let marks = self.marks.load(Ordering::Relaxed);
+        let known = if marks == UNSEEN { 0 } else { marks };
+        let next = match elapsed_us {
+            ..=QUICK_US_MAX => known.saturating_sub(1),
+            ..=DOUBTFUL_US_MAX => (known + MARKS_PER_SLOW_RUN).min(MARKS_MAX),
+            _ => MARKS_MAX,
+        };
+        if next != marks {
+            self.marks.store(next, Ordering::Relaxed);
         }
     }
 }
@@ -208,4 +218,24 @@ pub fn with_interpreter<R>(node: &Node, action: impl FnOnce(&mut Interpreter) ->
         }
         action(&mut local.interpreter)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_slow_until_it_was_quick_and_not_for_one_hiccup() {
+        let script = Script::new(Reach::Anything, false);
+        let after = |runs: &[u64]| {
+            runs.iter().for_each(|&elapsed_us| script.note_run(elapsed_us));
+            script.is_slow()
+        };
+        assert!(script.is_slow());
+        assert!(!after(&[30]));
+        assert!(!after(&[4000]));
+        assert!(after(&[4000]));
+        assert!(!after(&[30; 20]));
+        assert!(after(&[100_000]) && after(&[30; 100]) && !after(&[30; 10]));
+    }
 }

@@ -43,7 +43,7 @@ pub struct Invocation<'i, 'a> {
     pub arguments: &'a [&'a [u8]],
 }
 
-/// Runs a script, or leaves the request to be run elsewhere. `body` has the interpreter run it.
+/// Runs a script, or leaves the request to be run elsewhere. `prepare` has the interpreter know it, `body` run it.
 ///
 /// # Errors
 /// What it may not do at this time, and what it raises.
@@ -51,9 +51,15 @@ pub fn run<'a>(
     ctx: &mut Context<'_, 'a>,
     call: &Invocation<'_, 'a>,
     command: &'a [&'a [u8]],
+    prepare: impl FnOnce(&mut Interpreter) -> Result<(), Vec<u8>>,
     body: impl FnOnce(&mut Interpreter, &mut dyn Host, &mut Reply) -> Result<(), Failure>,
 ) -> CommandResult {
     let is_short_of_memory = refuse_at_start(ctx, call)?;
+    if let Some(place) = away(ctx, call) {
+        ctx.session.parking = Some(place);
+        return Ok(());
+    }
+    super::with_interpreter(ctx.node, prepare).map_err(CommandError::new)?;
     if matches!(ctx.call, Call::Direct) && !lock(ctx, call) {
         return Ok(());
     }
@@ -134,13 +140,15 @@ fn refuse_at_start(ctx: &Context<'_, '_>, call: &Invocation<'_, '_>) -> Result<b
     Ok(is_full && !flags.contains(Flags::ALLOW_OOM))
 }
 
+/// Where a call is to be run, if not here; that of a transaction has been looked at before.
+fn away(ctx: &Context<'_, '_>, call: &Invocation<'_, '_>) -> Option<Place> {
+    let may_leave = matches!(ctx.call, Call::Direct) && !ctx.session.replays;
+    may_leave.then(|| elsewhere(ctx.worker, call.script))?
+}
+
 /// Takes what the script is known to need; false if it is to be run elsewhere or later.
 fn lock<'a>(ctx: &mut Context<'_, 'a>, call: &Invocation<'_, 'a>) -> bool {
     let replays = ctx.session.replays;
-    if !replays && let Some(place) = elsewhere(ctx.worker, call.script) {
-        ctx.session.parking = Some(place);
-        return false;
-    }
     let patience = if replays { Patience::Endless } else { Patience::Worker };
     match take(ctx, call, patience) {
         Ok(held) => *ctx.keys.held_mut() = held,
