@@ -78,7 +78,9 @@ fn pfadd<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
             } else {
                 let mut bytes = bytes.into_owned();
                 let raised = raise_all(&mut bytes, elements, bytes_max)?;
-                replace(ctx, key, &bytes);
+                if raised > 0 || !entry.is_raw() {
+                    replace(ctx, key, &bytes);
+                }
                 raised
             }
         }

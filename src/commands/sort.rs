@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::item::ReplyItem;
 use crate::base::{number, partial_sort};
 use crate::commands::weight;
@@ -194,7 +196,9 @@ impl<'a> Pattern<'a> {
             Self::Constant => return None,
             Self::Key { prefix, suffix, field } => (prefix, suffix, field),
         };
-        let key = element.with_bytes(|element| [prefix, element, suffix].concat());
+        let mut key = SmallVec::<[u8; 64]>::from_slice(prefix);
+        element.with_bytes(|element| key.extend_from_slice(element));
+        key.extend_from_slice(suffix);
         match (keys.find(&key)?.value(), field) {
             (ValueRef::Text(bytes), None) => Some(Text::Item(Item::Bytes(bytes))),
             (ValueRef::Integer(number), None) => Some(Text::Item(Item::Integer(number))),

@@ -335,20 +335,45 @@ fn by_distance(left: &Found<'_>, right: &Found<'_>) -> Ordering {
 /// The members within the area in the order of its cells, until there are `enough`.
 fn collect<'v>(zset: &'v ZSet, area: &Area, enough: usize) -> Vec<Found<'v>> {
     let mut found = Vec::new();
+    // Finding a place in the small form takes reading it, which is done once instead of for every cell.
+    let small: Option<Vec<_>> = zset.as_listpack().map(|_| zset.iter().collect());
     for (first, end) in area.score_ranges() {
-        let min = ScoreBound { score: first, exclusive: false };
-        let max = ScoreBound { score: end, exclusive: true };
-        for (member, score) in zset.range(zset.score_range(&ScoreRange { min, max })) {
-            if found.len() >= enough {
-                return found;
+        let goes_on = match &small {
+            Some(all) => {
+                let place = |score: f64| all.partition_point(|(_, other)| *other < score);
+                visit(all[place(first)..place(end)].iter().copied(), area, enough, &mut found)
             }
-            let point = Point::of_score(score);
-            if let Some(distance) = area.distance_within(point) {
-                found.push(Found { member, score, point, distance });
+            None => {
+                let min = ScoreBound { score: first, exclusive: false };
+                let max = ScoreBound { score: end, exclusive: true };
+                let ranks = zset.score_range(&ScoreRange { min, max });
+                visit(zset.range(ranks), area, enough, &mut found)
             }
+        };
+        if !goes_on {
+            break;
         }
     }
     found
+}
+
+/// Adds those of the members that are within the area; false when there are `enough`.
+fn visit<'v>(
+    members: impl Iterator<Item = (Item<'v>, f64)>,
+    area: &Area,
+    enough: usize,
+    found: &mut Vec<Found<'v>>,
+) -> bool {
+    for (member, score) in members {
+        if found.len() >= enough {
+            return false;
+        }
+        let point = Point::of_score(score);
+        if let Some(distance) = area.distance_within(point) {
+            found.push(Found { member, score, point, distance });
+        }
+    }
+    true
 }
 
 /// A radius and its unit at `index`.

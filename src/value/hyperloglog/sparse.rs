@@ -1,7 +1,7 @@
 //! The sparse form: runs of registers of equal rank, one after the other.
 //!
 //! `00nnnnnn` is n + 1 registers of rank 0, `01nnnnnn nnnnnnnn` the same for longer runs, `1rrrrrnn` n + 1 registers of rank
-//! r + 1. What stands behind the last register is not looked at by those who go register by register.
+//! r + 1.
 
 use std::fmt;
 
@@ -98,17 +98,18 @@ impl<'a> Runs<'a> {
         Self { rest: bytes.get(HEADER_LEN..).unwrap_or_default(), register: 0 }
     }
 
-    /// Visits the registers that have a rank. A ranked run that would reach beyond the registers ends it.
+    /// Visits the registers that have a rank. The runs must cover all registers and no more: Redis 7.2.4 overlooks ranked runs
+    /// behind the last register, its later releases do not.
     pub(super) fn each_rank(self, mut visit: impl FnMut(usize, u8)) -> Result<(), Corrupt> {
         let mut covered = 0;
         for (first, run) in self {
-            if let Run::Ranked(rank, count) = run {
-                if first + count > REGISTERS {
-                    break;
-                }
-                (first..first + count).for_each(|register| visit(register, rank));
-            }
             covered = first + run.count();
+            if covered > REGISTERS {
+                break;
+            }
+            if let Run::Ranked(rank, _) = run {
+                (first..covered).for_each(|register| visit(register, rank));
+            }
         }
         if covered == REGISTERS { Ok(()) } else { Err(Corrupt) }
     }
@@ -183,18 +184,22 @@ pub(super) fn raise(bytes: &mut Vec<u8>, mark: Mark, bytes_max: usize) -> Result
     Ok(Outcome::Raised)
 }
 
-/// The run that a register is in; none if there is none, or if it is cut off.
+/// The run that a register is in; none if there is none, or if it is cut off. Adding an element is little more than this loop.
 fn find(bytes: &[u8], register: usize) -> Option<Place> {
     let (mut at, mut before, mut first) = (HEADER_LEN, HEADER_LEN, 0);
-    while at < bytes.len() {
-        let run = Run::read(&bytes[at..]);
-        if register < first + run.count() {
-            let whole = at + run.len() <= bytes.len();
-            return whole.then_some(Place { run, at, first, before });
+    while let Some(&byte) = bytes.get(at) {
+        let (count, len) = match byte {
+            0..0x40 => (usize::from(byte) + 1, 1),
+            0x80.. => (usize::from(byte & 0x03) + 1, 1),
+            _ => (Run::read(&bytes[at..]).count(), 2),
+        };
+        if register < first + count {
+            let run = Run::read(&bytes[at..]);
+            return (at + len <= bytes.len()).then_some(Place { run, at, first, before });
         }
         before = at;
-        at += run.len();
-        first += run.count();
+        at += len;
+        first += count;
     }
     None
 }
