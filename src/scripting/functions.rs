@@ -41,8 +41,8 @@ pub(super) struct Libraries {
     machine: Machine,
     /// Makes the globals those of a load (true) or of a call.
     switch: LuaFunction,
-    /// For each library, a table of its functions by name.
-    loaded: HashMap<String, Table>,
+    /// For each library, by its number, a table of its functions by name.
+    loaded: HashMap<u64, Table, ahash::RandomState>,
 }
 
 impl Libraries {
@@ -58,23 +58,28 @@ impl Libraries {
         redis.set("register_function", lua.create_function(register)?)?;
         load_globals.set("redis", redis)?;
         let switch = sandbox.seal_functions.call::<LuaFunction>(load_globals)?;
-        Ok(Self { machine: Machine::new(sandbox, shared)?, switch, loaded: HashMap::new() })
+        Ok(Self { machine: Machine::new(sandbox, shared)?, switch, loaded: HashMap::default() })
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.machine.memory_bytes()
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.loaded.contains_key(name)
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.loaded.contains_key(&number)
     }
 
-    pub(super) fn forget(&mut self, name: &str) {
-        self.loaded.remove(name);
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(u64) -> bool) {
+        self.loaded.retain(|number, _| is_kept(*number));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.loaded.is_empty()
     }
 
     pub(super) fn load(
         &mut self,
+        number: u64,
         source: &[u8],
         time_limit: Option<Duration>,
     ) -> Result<Vec<Function>, Vec<u8>> {
@@ -95,7 +100,7 @@ impl Libraries {
             callbacks.raw_set(function.name.as_str(), callback).map_err(|error| internal(&error))?;
             functions.push(function);
         }
-        self.loaded.insert(header.name, callbacks);
+        self.loaded.insert(number, callbacks);
         Ok(functions)
     }
 
@@ -117,13 +122,13 @@ impl Libraries {
     /// None when there is no such function.
     pub(super) fn call(
         &mut self,
-        library: &str,
+        library: u64,
         function: &str,
         arguments: (&[&[u8]], &[&[u8]]),
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Option<Result<(), Failure>> {
-        let callback = self.loaded.get(library)?.raw_get::<Option<LuaFunction>>(function).ok()??;
+        let callback = self.loaded.get(&library)?.raw_get::<Option<LuaFunction>>(function).ok()??;
         Some(self.machine.run(Entry::Function(&callback), function, arguments, host, reply))
     }
 }

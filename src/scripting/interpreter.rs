@@ -93,37 +93,35 @@ impl Interpreter {
         scripts.machine.run(Entry::Script(script), sha.as_str(), (keys, args), host, reply)
     }
 
-    /// Loads a library, first line and all, in the place of one of the same name. The time limit is for its own code, which
+    /// Loads a library, first line and all, under a number: several may have one name. The time limit is for its own code, which
     /// registers functions. On failure everything is as before; the error is for the client.
     pub fn load_library(
         &mut self,
+        number: u64,
         source: &[u8],
         time_limit: Option<Duration>,
     ) -> Result<Vec<Function>, Vec<u8>> {
-        made(&mut self.libraries, Libraries::new)?.load(source, time_limit)
+        made(&mut self.libraries, Libraries::new)?.load(number, source, time_limit)
     }
 
     /// Whether a library has been loaded.
-    pub fn has_library(&self, name: &str) -> bool {
-        self.libraries.as_ref().is_some_and(|libraries| libraries.has(name))
+    pub fn has_library(&self, number: u64) -> bool {
+        self.libraries.as_ref().is_some_and(|libraries| libraries.has(number))
     }
 
-    /// Forgets a library.
-    pub fn forget_library(&mut self, name: &str) {
-        if let Some(libraries) = &mut self.libraries {
-            libraries.forget(name);
+    /// Forgets the libraries that are not to be kept. With the last one all goes that they have left.
+    pub fn retain_libraries(&mut self, is_kept: impl FnMut(u64) -> bool) {
+        let Some(libraries) = &mut self.libraries else { return };
+        libraries.retain(is_kept);
+        if libraries.is_empty() {
+            self.libraries = None;
         }
-    }
-
-    /// Forgets all libraries and frees what they have left.
-    pub fn forget_libraries(&mut self) {
-        self.libraries = None;
     }
 
     /// Calls a function of a loaded library and writes what it returns.
     pub fn call_function(
         &mut self,
-        library: &str,
+        library: u64,
         function: &str,
         keys: &[&[u8]],
         args: &[&[u8]],

@@ -2,18 +2,19 @@
 
 use super::*;
 
+const LIBRARY: u64 = 7;
 const HEAD: &str = "#!lua name=lib\n";
 
 fn load(interpreter: &mut Interpreter, code: &str) -> Result<Vec<Function>, String> {
     let limit = Some(std::time::Duration::from_millis(50));
     interpreter
-        .load_library(format!("{HEAD}{code}").as_bytes(), limit)
+        .load_library(LIBRARY, format!("{HEAD}{code}").as_bytes(), limit)
         .map_err(|text| String::from_utf8_lossy(&text).into_owned())
 }
 
 fn call(interpreter: &mut Interpreter, function: &str) -> String {
     let mut reply = Reply::new(Protocol::Resp2);
-    match interpreter.call_function("lib", function, &[b"k"], &[b"a"], &mut Fake::default(), &mut reply) {
+    match interpreter.call_function(LIBRARY, function, &[b"k"], &[b"a"], &mut Fake::default(), &mut reply) {
         Ok(()) => output(&mut reply),
         Err(failure) => format!("-{}\r\n", String::from_utf8_lossy(&failure.text)),
     }
@@ -126,11 +127,11 @@ fn libraries_keep_their_state_until_they_go() {
     load(&mut interpreter, &counter.replace("'f'", "'g'")).unwrap();
     assert_eq!(call(&mut interpreter, "f"), "-ERR Function not found\r\n");
     assert_eq!(call(&mut interpreter, "g"), ":1\r\n");
-    assert!(interpreter.has_library("lib") && interpreter.function_memory_bytes() > 0);
-    interpreter.forget_library("lib");
+    interpreter.retain_libraries(|number| number == LIBRARY);
+    assert!(interpreter.has_library(LIBRARY) && interpreter.function_memory_bytes() > 0);
+    interpreter.retain_libraries(|_| false);
     assert_eq!(call(&mut interpreter, "g"), "-ERR Function not found\r\n");
-    interpreter.forget_libraries();
-    assert_eq!((interpreter.has_library("lib"), interpreter.function_memory_bytes()), (false, 0));
+    assert_eq!((interpreter.has_library(LIBRARY), interpreter.function_memory_bytes()), (false, 0));
 }
 
 #[test]
