@@ -28,7 +28,7 @@ mod zipmap;
 
 pub use checksum::Checksummed;
 pub use decode::{Decoded, Limits, decode_value, short_text};
-pub use dump::{PayloadError, dump_payload, parse_payload};
+pub use dump::{LibrariesError, PayloadError, dump_libraries, dump_payload, parse_libraries, parse_payload};
 pub use encode::{KeyAttributes, Options, value_type, write_key, write_key_with, write_value};
 pub use error::{Error, Fault};
 pub use file::{resize_db, select_db, write_aux, write_end, write_function, write_header};
