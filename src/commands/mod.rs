@@ -5,6 +5,7 @@ mod blocking_list;
 mod client;
 pub mod command_docs;
 mod connection;
+mod functions;
 mod generic;
 mod geo;
 mod hash;
@@ -33,6 +34,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     blocking_list::COMMANDS,
     client::COMMANDS,
     connection::COMMANDS,
+    functions::COMMANDS,
     generic::COMMANDS,
     geo::COMMANDS,
     hash::COMMANDS,

@@ -66,7 +66,8 @@ fn run<'a>(
     read_only: bool,
 ) -> CommandResult {
     let flags = source.flags;
-    let call = Invocation { script: &source.script, function: "", flags, read_only, keys, arguments };
+    let script = &source.script;
+    let call = Invocation { script, function: "", stamp: None, flags, read_only, keys, arguments };
     let prepare = |interpreter: &mut Interpreter| match interpreter.has(&source.sha) {
         true => Ok(()),
         false => interpreter.compile(&source.sha, &source.text),

@@ -82,6 +82,9 @@ pub mod text {
     /// A script holds what is needed, and has done so for long.
     pub const BUSY: &str =
         "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    /// Likewise a function.
+    pub const BUSY_FUNCTION: &str =
+        "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     /// The data is being loaded.
     pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
     /// A write while the last snapshot has failed.

@@ -16,6 +16,7 @@ use super::execute;
 use super::keyspace::Touch;
 use super::limits;
 use super::node::Node;
+use super::scripting::libraries;
 use super::session::{ClientHandle, Session};
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
@@ -166,7 +167,7 @@ fn cut(
             }
             Some(Found::Event(Event::ResizeDb { keys, .. })) => builder.expect(db, keys),
             Some(Found::Event(Event::Aux { key, value })) => note_field(node, &key, &value),
-            Some(Found::Event(Event::Function(code))) => note_library(node, code),
+            Some(Found::Event(Event::Function(source))) => add_library(node, &source, builder.mode)?,
             Some(Found::Event(Event::ModuleAux { module })) => {
                 return Err(format!(
                     "The RDB file contains AUX module data I can't load: no matching module '{module}'"
@@ -337,12 +338,11 @@ impl<'n> Builder<'n> {
     }
 }
 
-/// Keeps a library that no command knows yet.
-fn note_library(node: &Node, code: Vec<u8>) {
-    let mut libraries = node.libraries.lock();
-    if !libraries.contains(&code) {
-        libraries.push(code);
-    }
+fn add_library(node: &Node, source: &[u8], mode: RdbMode) -> Result<(), String> {
+    libraries::add_loaded(node, source, mode.merges).map_err(|error| {
+        let reason = String::from_utf8_lossy(error.without("ERR ")).into_owned();
+        format!("Failed loading library, {reason}")
+    })
 }
 
 /// `key-load-delay`
@@ -432,24 +432,23 @@ impl Replay for Player {
     fn run(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
         pause(&self.worker.node);
         self.commands += 1;
-        if let [function, load, code] | [function, load, _, code] = arguments
-            && function.eq_ignore_ascii_case(b"function")
-            && load.eq_ignore_ascii_case(b"load")
-        {
-            note_library(&self.worker.node, code.to_vec());
-            return Ok(());
-        }
         if execute::find(&self.worker.node, arguments).is_none() {
             let name = arguments.first().map_or_else(Default::default, |name| String::from_utf8_lossy(name));
             return Err(format!("Unknown command '{name}' "));
         }
         execute::execute(&self.worker, &mut self.session, &mut self.reply, arguments, None);
-        let refused = self.reply.output().single().is_some_and(|reply| reply.first() == Some(&b'-'));
+        let refused = self.reply.output().single().and_then(|reply| reply.strip_prefix(b"-"));
+        let refusal = refused.map(|reason| String::from_utf8_lossy(reason).trim_end().to_owned());
         let _ = self.reply.output().take();
-        if refused && arguments[0].eq_ignore_ascii_case(b"select") {
-            return Err("A database that the server does not have: set \"databases\" higher,".into());
+        match refusal {
+            Some(_) if arguments[0].eq_ignore_ascii_case(b"select") => {
+                Err("A database that the server does not have: set \"databases\" higher,".into())
+            }
+            Some(reason) if arguments[0].eq_ignore_ascii_case(b"function") => {
+                Err(format!("A change of the function libraries fails ({reason}),"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn discard_transaction(&mut self) {

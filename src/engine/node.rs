@@ -88,8 +88,6 @@ pub struct Node {
     pub load_progress: LoadProgress,
     /// Whether checksums of snapshots and DUMP payloads are of no matter (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
     pub skips_checksums: AtomicBool,
-    /// Sources of function libraries that were loaded, to be kept.
-    pub libraries: Mutex<Vec<Vec<u8>>>,
     /// The last snapshot has been made: nothing may change any more.
     pub closing: AtomicBool,
     /// Channels and who listens.
@@ -162,7 +160,6 @@ impl Node {
             loading: AtomicBool::new(false),
             load_progress: LoadProgress::default(),
             skips_checksums: AtomicBool::new(false),
-            libraries: Mutex::default(),
             closing: AtomicBool::new(false),
             pubsub: PubSub::default(),
             slowlog: SlowLog::default(),

@@ -16,6 +16,7 @@ use super::databases;
 use super::loading;
 use super::node::Node;
 use super::saving;
+use super::scripting::libraries;
 use super::worker::Worker;
 use crate::base::{clock, log};
 use crate::config::Id;
@@ -123,5 +124,9 @@ fn empty(node: &Arc<Node>) {
     let (_, tables) = databases::empty(&worker, &mut held, None);
     drop(held);
     drop(tables);
-    node.libraries.lock().clear();
+    // Nobody calls functions while the data is loaded.
+    let _ = libraries::change(node, |catalog| {
+        catalog.clear();
+        Ok(())
+    });
 }

@@ -356,13 +356,16 @@ impl Connection {
 
     /// The client has waited too long for a script that holds what it needs.
     fn refuse_busy(&mut self, away: &Away) -> Option<Box<Request>> {
-        if !self.worker.node.scripting.is_slow(self.worker.node.config.get(Id::BusyReplyThreshold)) {
+        let (scripting, config) = (&self.worker.node.scripting, &self.worker.node.config);
+        let threshold_ms = config.get(Id::BusyReplyThreshold);
+        if !scripting.is_slow(threshold_ms) {
             away.wait_on();
             return None;
         }
         let mut request = away.recall()?;
         request.session.queue = None;
-        request.reply.error(text::BUSY);
+        let is_function = scripting.is_slow_function(threshold_ms);
+        request.reply.error(if is_function { text::BUSY_FUNCTION } else { text::BUSY });
         Some(request)
     }
 

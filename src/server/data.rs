@@ -8,6 +8,7 @@ use crate::config::Id;
 use crate::engine::{Node, loading, saving};
 use crate::persistence::aof::AofFiles;
 use crate::persistence::snapshot;
+use crate::scripting::STACK_BYTES;
 
 /// Loads what there is.
 ///
@@ -18,7 +19,8 @@ pub async fn load(node: &Arc<Node>) -> Result<(), String> {
     loading::begin(node);
     let loader = node.clone();
     let work = move || drop(sender.send(load_all(&loader)));
-    if let Err(error) = std::thread::Builder::new().name("loader".into()).spawn(work) {
+    if let Err(error) = std::thread::Builder::new().name("loader".into()).stack_size(STACK_BYTES).spawn(work)
+    {
         return Err(format!("Can't load the data: no thread: {error}"));
     }
     let outcome = done.await.unwrap_or_else(|_| Err("The thread that loads has panicked".into()));
@@ -64,7 +66,7 @@ fn warn_of_snapshot(node: &Node) {
 
 /// Opens the last increment, or makes the first one.
 fn open_log(node: &Node, mut files: AofFiles) -> Result<(), String> {
-    let format = saving::format(node, saving::Job::Rewrite, Vec::new());
+    let format = saving::format(node, saving::Job::Rewrite, Vec::new(), Vec::new());
     let increment = files
         .start(format.base, |out| snapshot::write_empty(out, &format))
         .map_err(|error| error.to_string())?;

@@ -606,3 +606,114 @@ fn what_a_snapshot_was_to_save_is_freed_when_flushall_stops_it() {
     ok(&mut client, "FLUSHALL");
     eventually("freed memory", || used(&mut client) < before + (2 << 20));
 }
+
+/// FUNCTION LOAD REPLACE of a library with one function that returns a number.
+fn library(client: &mut Client, name: &str, number: usize) {
+    let code =
+        format!("#!lua name={name}\nredis.register_function('of_{name}', function() return {number} end)");
+    assert_eq!(client.call(&["FUNCTION", "LOAD", "REPLACE", &code]), Reply::Bulk(name.into()));
+}
+
+#[test]
+fn function_libraries_survive_a_kill_a_rewrite_and_a_reload() {
+    for preamble in ["yes", "no"] {
+        let folder = Folder::new();
+        let flags = ["--appendonly", "yes", "--aof-use-rdb-preamble", preamble];
+        let mut server = folder.start(&flags);
+        let mut client = server.client();
+        library(&mut client, "early", 1);
+        library(&mut client, "gone", 2);
+        rewrite(&mut client);
+        library(&mut client, "late", 3);
+        library(&mut client, "early", 4);
+        ok(&mut client, "FUNCTION DELETE gone");
+        assert_eq!(run(&mut client, "MULTI"), Reply::Simple("OK".into()));
+        client.call(&["FUNCTION", "LOAD", "#!lua name=within\nredis.register_function('w', function() end)"]);
+        ok(&mut client, "EXEC");
+        let listed = run(&mut client, "FUNCTION LIST WITHCODE");
+        assert_eq!(listed.items().len(), 3);
+        for round in 0..2 {
+            // Dropping a server kills it.
+            drop(client);
+            drop(server);
+            server = folder.start(&flags);
+            client = server.client();
+            assert_eq!(run(&mut client, "FUNCTION LIST WITHCODE"), listed, "{preamble} {round}");
+            assert_eq!(run(&mut client, "FCALL of_early 0"), Reply::Integer(4));
+            rewrite(&mut client);
+        }
+        for line in ["DEBUG RELOAD", "DEBUG LOADAOF", "FLUSHALL"] {
+            ok(&mut client, line);
+            assert_eq!(run(&mut client, "FUNCTION LIST WITHCODE"), listed, "{line}");
+            assert_eq!(run(&mut client, "FCALL of_late 0"), Reply::Integer(3));
+        }
+        ok(&mut client, "FUNCTION FLUSH");
+        drop(client);
+        drop(server);
+        server = folder.start(&flags);
+        assert_eq!(run(&mut server.client(), "FUNCTION LIST"), Reply::Array(Vec::new()));
+    }
+}
+
+#[test]
+fn function_libraries_are_in_snapshots() {
+    let folder = Folder::new();
+    let mut server = folder.start(&[]);
+    let mut client = server.client();
+    library(&mut client, "kept", 7);
+    snapshot(&mut client);
+    library(&mut client, "lost", 8);
+    drop(client);
+    drop(server);
+    server = folder.start(&[]);
+    client = server.client();
+    assert_eq!(run(&mut client, "FUNCTION LIST").items().len(), 1);
+    assert_eq!(run(&mut client, "FCALL of_kept 0"), Reply::Integer(7));
+    // As in Redis, a library that is there keeps a snapshot from being loaded over it, unless it may be replaced.
+    assert!(
+        run(&mut client, "DEBUG RELOAD NOSAVE NOFLUSH").is_error("ERR Error trying to load the RDB dump")
+    );
+    ok(&mut client, "DEBUG RELOAD NOSAVE NOFLUSH MERGE");
+    assert_eq!(run(&mut client, "FCALL of_kept 0"), Reply::Integer(7));
+}
+
+/// Each change is in the base or in the log behind it, while rewrites cut between them.
+#[test]
+fn libraries_change_while_the_log_is_rewritten() {
+    let folder = Folder::new();
+    let mut server = folder.start(LOG);
+    let mut client = server.client();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut rewriter = server.client();
+            while !ended.load(Ordering::Relaxed) {
+                rewrite(&mut rewriter);
+            }
+        });
+        for number in 0..60 {
+            library(&mut client, ["a", "b", "c"][number % 3], number);
+            if number % 7 == 0 {
+                ok(&mut client, &format!("FUNCTION DELETE {}", ["a", "b", "c"][number % 3]));
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    let listed = run(&mut client, "FUNCTION LIST WITHCODE");
+    drop(client);
+    drop(server);
+    server = folder.start(LOG);
+    assert_eq!(run(&mut server.client(), "FUNCTION LIST WITHCODE"), listed);
+}
+
+#[test]
+fn a_start_refuses_a_library_that_does_not_load() {
+    let folder = Folder::new();
+    let log = "*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n$5\r\nwrong\r\n";
+    fs::create_dir_all(folder.path("appendonlydir")).unwrap();
+    fs::write(folder.path("appendonlydir/appendonly.aof.1.incr.aof"), log).unwrap();
+    folder.manifest("file appendonly.aof.1.incr.aof seq 1 type i\n");
+    let reason = "A change of the function libraries fails (ERR Missing library metadata)";
+    let told = folder.refused(LOG);
+    assert!(told.contains(reason), "{told}");
+}

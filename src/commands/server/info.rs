@@ -329,20 +329,22 @@ fn client_bytes(node: &Node) -> usize {
     node.clients.iter().map(|client| bytes(&client)).sum()
 }
 
-/// There are no scripts yet.
+/// Interpreters are per thread: their memory is that of all threads, each as its last script has left it.
 fn script_memory(page: &mut Page<'_>) {
-    page.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
-    page.human("used_memory_lua", 0);
-    page.zeros(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ]);
-    page.bytes("used_memory_vm_total", 0);
-    page.field("used_memory_functions", 0);
-    page.bytes("used_memory_scripts", 0);
+    let scripting = &page.node.scripting;
+    let (catalog, interpreters) = (scripting.catalog(), scripting.interpreter_bytes());
+    let (scripts, functions) = (scripting.source_bytes(), catalog.bytes());
+    page.field("used_memory_lua", interpreters.scripts);
+    page.field("used_memory_vm_eval", interpreters.scripts);
+    page.human("used_memory_lua", interpreters.scripts);
+    page.field("used_memory_scripts_eval", scripts);
+    page.field("number_of_cached_scripts", scripting.count());
+    page.field("number_of_functions", catalog.function_count());
+    page.field("number_of_libraries", catalog.libraries().len());
+    page.field("used_memory_vm_functions", interpreters.functions);
+    page.bytes("used_memory_vm_total", interpreters.scripts + interpreters.functions);
+    page.field("used_memory_functions", functions);
+    page.bytes("used_memory_scripts", scripts + functions);
 }
 
 /// The allocator does not tell its pages apart from the process's: what is resident and not in use counts as fragmented.

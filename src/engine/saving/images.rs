@@ -61,17 +61,19 @@ impl Saving {
     ) -> Result<BaseFormat, Failure> {
         let file = File::create(path).map_err(|error| broken("create", path, &error))?;
         let progress = self.progress.lock().clone();
-        let mut sizes = Vec::new();
+        let (mut sizes, mut libraries) = (Vec::new(), None);
         let cut_us = clock::monotonic_us();
         let (image, ()) = node.store.cut(|held| {
             sizes = sizes_of(held, node.databases());
+            libraries = Some(node.scripting.catalog());
             at_cut();
         });
         let cut_us = clock::monotonic_us() - cut_us;
         let keys: u64 = sizes.iter().map(|(keys, _)| keys).sum();
         progress.total.store(keys, Ordering::Relaxed);
         log::verbose!("The cut of {keys} keys held the store for {cut_us} us at most");
-        let format = format(node, job, sizes);
+        let functions = libraries.map_or_else(Vec::new, |catalog| catalog.sources());
+        let format = format(node, job, sizes, functions);
         let result = self.write(node, &image, file, &format, &progress, job);
         node.store.end_image(&image, result.is_ok());
         result.map(|_| format.base).map_err(|error| {
@@ -105,7 +107,7 @@ pub fn temporary_snapshot() -> PathBuf {
 }
 
 /// How files are written now.
-pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>) -> Format {
+pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>, functions: Vec<Vec<u8>>) -> Format {
     let config = &node.config;
     let version = match config.get(Id::RdbVersion) {
         10 => rdb::Version::V10,
@@ -134,7 +136,7 @@ pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>) -> Format {
         ],
         sizes,
         stamp_seconds: config.is_on(Id::AofTimestampEnabled).then(|| clock::unix_ms() / 1000),
-        functions: node.libraries.lock().clone(),
+        functions,
         key_delay_us: config.get(Id::RdbKeySaveDelay),
     }
 }

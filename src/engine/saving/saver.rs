@@ -10,6 +10,7 @@ use crate::base::{clock, log};
 use crate::config::Id;
 use crate::engine::node::Node;
 use crate::engine::reload;
+use crate::scripting::STACK_BYTES;
 
 impl Saving {
     pub(super) fn start(&self, node: &Arc<Node>, state: &mut State) {
@@ -20,8 +21,10 @@ impl Saving {
         state.running = Some((job, clock::unix_ms()));
         *self.progress.lock() = Arc::default();
         let worker = node.clone();
-        let spawned =
-            std::thread::Builder::new().name("saver".into()).spawn(move || worker.saving.work(&worker));
+        let spawned = std::thread::Builder::new()
+            .name("saver".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || worker.saving.work(&worker));
         if let Err(error) = spawned {
             log::warning!("Can't save in background: no thread: {error}");
             state.running = None;

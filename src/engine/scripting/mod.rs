@@ -1,8 +1,10 @@
 //! Scripts and functions as commands run them.
 //!
 //! Sources are kept once for the server, by their SHA1; each thread that runs scripts has an interpreter of its own, which
-//! compiles a source when it first meets it and keeps the result. `run` is one call, `running` what others may know of it.
+//! compiles a source when it first meets it and keeps the result. `libraries` are those of functions, `run` is one call, `running`
+//! what others may know of it.
 
+pub mod libraries;
 mod run;
 mod running;
 
@@ -14,8 +16,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-pub use run::{Invocation, elsewhere, elsewhere_unknown, run};
-pub use running::{Killed, RunningScript, Slot};
+pub use libraries::{Catalog, KnownCatalog};
+pub use run::{Invocation, elsewhere, elsewhere_loading, elsewhere_unknown, lock_everything, run};
+pub use running::{InterpreterBytes, Killed, RunningScript, Slot};
 
 use super::error::CommandError;
 use super::node::Node;
@@ -43,6 +46,7 @@ pub struct Scripting {
     scripts: DashMap<Sha, Arc<Source>>,
     /// How often the scripts have been thrown away (SCRIPT FLUSH): interpreters follow.
     flushes: AtomicU64,
+    libraries: libraries::Libraries,
 }
 
 /// A script by its source.
@@ -72,6 +76,8 @@ pub struct Script {
 struct Local {
     /// The number of flushes that it has followed.
     flushes: u64,
+    /// The stamp of the libraries that it has followed.
+    stamp: u64,
     interpreter: Interpreter,
 }
 
@@ -118,6 +124,7 @@ impl Scripting {
             slots: (0..threads).map(|_| Slot::default()).collect(),
             scripts: DashMap::new(),
             flushes: AtomicU64::new(0),
+            libraries: libraries::Libraries::default(),
         }
     }
 
@@ -148,9 +155,17 @@ impl Scripting {
         self.scripts.iter().map(|source| source.text.len() + size_of::<Source>()).sum()
     }
 
+    /// The function libraries of this moment.
+    pub fn catalog(&self) -> KnownCatalog {
+        self.libraries.catalog()
+    }
+
     /// Bytes that the interpreters of all threads use.
-    pub fn interpreter_bytes(&self) -> usize {
-        self.slots.iter().map(Slot::interpreter_bytes).sum()
+    pub fn interpreter_bytes(&self) -> InterpreterBytes {
+        self.slots
+            .iter()
+            .map(Slot::interpreter_bytes)
+            .fold(InterpreterBytes::default(), InterpreterBytes::plus)
     }
 
     /// Throws all scripts away.
@@ -163,6 +178,12 @@ impl Scripting {
     pub fn is_slow(&self, threshold_ms: i64) -> bool {
         let threshold_us = threshold_ms.max(0) as u64 * 1000;
         self.slots.iter().filter_map(Slot::elapsed_us).any(|elapsed_us| elapsed_us >= threshold_us)
+    }
+
+    /// Whether a function has.
+    pub fn is_slow_function(&self, threshold_ms: i64) -> bool {
+        let threshold_us = threshold_ms.max(0) as u64 * 1000;
+        self.running_function().is_some_and(|running| running.elapsed_us >= threshold_us)
     }
 
     /// Stops the script that has run longest, or the function.
@@ -215,6 +236,11 @@ pub fn with_interpreter<R>(node: &Node, action: impl FnOnce(&mut Interpreter) ->
         if local.flushes != flushes {
             local.interpreter.forget_scripts();
             local.flushes = flushes;
+        }
+        if local.stamp != node.scripting.libraries.stamp() {
+            let catalog = node.scripting.catalog();
+            local.interpreter.retain_libraries(|number| catalog.has(number));
+            local.stamp = catalog.stamp();
         }
         action(&mut local.interpreter)
     })

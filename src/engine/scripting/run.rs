@@ -17,7 +17,7 @@ use super::super::spec::{Facts, flag};
 use super::super::table::Lookup;
 use super::super::worker::Worker;
 use super::Script;
-use super::running::Slot;
+use super::running::{InterpreterBytes, Slot};
 use crate::base::hash::hash as hash_of;
 use crate::base::log;
 use crate::config::Id;
@@ -33,6 +33,8 @@ pub struct Invocation<'i, 'a> {
     pub script: &'i Script,
     /// The function's name; empty for a script.
     pub function: &'i str,
+    /// The stamp of the catalog in which the function was found; None for a script.
+    pub stamp: Option<u64>,
     /// What it says of itself, if it does.
     pub flags: Option<Flags>,
     /// Whether the caller allows no writes (EVAL_RO and its kin).
@@ -85,10 +87,11 @@ pub fn run<'a>(
         replicates: true,
         told_slow: false,
         writes: false,
+        is_function: !call.function.is_empty(),
     };
     let result = super::with_interpreter(node, |interpreter| {
         let result = body(interpreter, &mut caller, ctx.reply);
-        slot.note_bytes(interpreter.script_memory_bytes() + interpreter.function_memory_bytes());
+        slot.note_bytes(InterpreterBytes::of(interpreter));
         result
     });
     let elapsed_us = slot.elapsed_us().unwrap_or_default();
@@ -161,7 +164,37 @@ fn lock<'a>(ctx: &mut Context<'_, 'a>, call: &Invocation<'_, 'a>) -> bool {
         ctx.session.deferred = true;
         return false;
     }
+    if !replays && call.stamp.is_some_and(|stamp| stamp != ctx.node.scripting.libraries.stamp()) {
+        // Libraries have changed since the function was looked up; from now on they can't. It happens once in a great while.
+        ctx.session.parking = Some(Place::Lane);
+        return false;
+    }
     true
+}
+
+/// Holds every stripe for a change of the function libraries; false if the request is to be run later.
+pub fn lock_everything(ctx: &mut Context<'_, '_>) -> bool {
+    if !matches!(ctx.call, Call::Direct) {
+        let reached = ctx.keys.held_mut().reach_all(Mode::Write);
+        debug_assert!(reached, "a transaction that may change libraries owns the token");
+        return reached;
+    }
+    let (node, replays) = (ctx.node, ctx.session.replays);
+    let patience = if replays { Patience::Endless } else { Patience::Worker };
+    match ctx.keys.store().locks().lock_all(Mode::Write, patience) {
+        Ok(held) => *ctx.keys.held_mut() = held,
+        Err(busy) => {
+            ctx.session.parking = Some(Place::Locks(busy));
+            return false;
+        }
+    }
+    ctx.session.deferred |= !replays && (node.is_closing() || node.is_loading());
+    !ctx.session.deferred
+}
+
+/// Where a library is to be loaded, if not here: it may take long, and its functions may keep state.
+pub fn elsewhere_loading(worker: &Worker) -> Option<Place> {
+    (!worker.is_home).then_some(Place::Home)
 }
 
 /// Where a script is to be run that nobody has seen.
@@ -226,6 +259,8 @@ struct Caller<'c, 'h> {
     told_slow: bool,
     /// Whether it has called a command that writes.
     writes: bool,
+    /// Whether it is a function rather than a script.
+    is_function: bool,
 }
 
 impl Host for Caller<'_, '_> {
@@ -255,14 +290,16 @@ impl Host for Caller<'_, '_> {
 
     fn interrupted(&mut self) -> Option<String> {
         if self.slot.is_killed() {
-            return Some("Script killed by user with SCRIPT KILL.".into());
+            // The same for functions.
+            return Some("ERR Script killed by user with SCRIPT KILL...".into());
         }
         let threshold_us = self.node.config.get(Id::BusyReplyThreshold).max(0) as u64 * 1000;
         if !self.told_slow && self.slot.elapsed_us().is_some_and(|elapsed| elapsed > threshold_us) {
             self.told_slow = true;
             log::warning!(
-                "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the SCRIPT KILL command.",
-                threshold_us / 1000
+                "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the {} command.",
+                threshold_us / 1000,
+                self.ender()
             );
         }
         None
@@ -270,6 +307,11 @@ impl Host for Caller<'_, '_> {
 }
 
 impl Caller<'_, '_> {
+    /// The command that ends what runs.
+    fn ender(&self) -> &'static str {
+        if self.is_function { "FUNCTION KILL" } else { "SCRIPT KILL" }
+    }
+
     fn refuse(&self, reply: &mut Reply, error: CommandError) {
         execute::count_error(self.worker, &error);
         reply.error(&error.0);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use crate::base::clock;
+use crate::scripting::Interpreter;
 
 /// What is known about the script of one thread. In cache lines of its own: its thread writes it with every script.
 #[repr(align(128))]
@@ -16,10 +17,31 @@ pub struct Slot {
     wrote: AtomicBool,
     /// Whether it is to end.
     killed: AtomicBool,
-    /// Bytes that the thread's interpreter uses.
-    interpreter_bytes: AtomicUsize,
+    /// Bytes that the thread's interpreter uses for scripts, and for functions.
+    script_bytes: AtomicUsize,
+    function_bytes: AtomicUsize,
     /// What it is: looked at by others only when it is slow.
     subject: Mutex<Subject>,
+}
+
+/// Bytes that interpreters use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InterpreterBytes {
+    /// For scripts.
+    pub scripts: usize,
+    /// For functions.
+    pub functions: usize,
+}
+
+impl InterpreterBytes {
+    /// Those of one interpreter.
+    pub(super) fn of(interpreter: &Interpreter) -> Self {
+        Self { scripts: interpreter.script_memory_bytes(), functions: interpreter.function_memory_bytes() }
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self { scripts: self.scripts + other.scripts, functions: self.functions + other.functions }
+    }
 }
 
 /// What a thread runs.
@@ -84,13 +106,17 @@ impl Slot {
     }
 
     /// Bytes that the thread's interpreter uses.
-    pub(super) fn interpreter_bytes(&self) -> usize {
-        self.interpreter_bytes.load(Ordering::Relaxed)
+    pub(super) fn interpreter_bytes(&self) -> InterpreterBytes {
+        InterpreterBytes {
+            scripts: self.script_bytes.load(Ordering::Relaxed),
+            functions: self.function_bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// Its interpreter uses so many bytes.
-    pub(super) fn note_bytes(&self, bytes: usize) {
-        self.interpreter_bytes.store(bytes, Ordering::Relaxed);
+    pub(super) fn note_bytes(&self, bytes: InterpreterBytes) {
+        self.script_bytes.store(bytes.scripts, Ordering::Relaxed);
+        self.function_bytes.store(bytes.functions, Ordering::Relaxed);
     }
 
     /// It has ended.

@@ -3,6 +3,7 @@
 mod connection;
 mod connection_buffers;
 mod dump;
+mod functions;
 mod geo;
 mod hash;
 mod hyperloglog;
