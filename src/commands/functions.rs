@@ -15,7 +15,7 @@ use crate::engine::{
 };
 use crate::rdb::{self, LibrariesError, Options, Version};
 use crate::resp::Reply;
-use crate::scripting::Interpreter;
+use crate::scripting::{Failure, Interpreter};
 use crate::store::Mode;
 
 /// The rows of this family.
@@ -54,6 +54,8 @@ fn call<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -> Comma
     let call = Invocation { script, function: &function.name, stamp, flags, read_only, keys, arguments };
     let prepare = |interpreter: &mut Interpreter| library.ensure_loaded(interpreter);
     scripting::run(ctx, &call, args.from(0), prepare, |interpreter, host, reply| {
+        // A function without keys holds nothing: the libraries may have changed since.
+        library.ensure_loaded(interpreter).map_err(|text| Failure { text, counted: false })?;
         interpreter.call_function(library.number(), &function.name, keys, arguments, host, reply)
     })
 }
