@@ -106,10 +106,12 @@ impl Script {
     pub(super) fn note_run(&self, elapsed_us: u64) {
         let marks = self.marks.load(Ordering::Relaxed);
         let known = if marks == UNSEEN { 0 } else { marks };
-        let next = match elapsed_us {
-            ..=QUICK_US_MAX => known.saturating_sub(1),
-            ..=DOUBTFUL_US_MAX => (known + MARKS_PER_SLOW_RUN).min(MARKS_MAX),
-            _ => MARKS_MAX,
+        let next = if elapsed_us <= QUICK_US_MAX {
+            known.saturating_sub(1)
+        } else if elapsed_us <= DOUBTFUL_US_MAX {
+            (known + MARKS_PER_SLOW_RUN).min(MARKS_MAX)
+        } else {
+            MARKS_MAX
         };
         if next != marks {
             self.marks.store(next, Ordering::Relaxed);
