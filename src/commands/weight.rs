@@ -33,9 +33,15 @@ pub(super) fn of_counted_sources(keys: &Keyspace<'_>, argv: &[&[u8]]) -> usize {
     sum(keys, counted(argv, 2))
 }
 
-/// As many elements as the range asks for: key, start, stop.
+/// As many elements as the range asks for: key, start, stop. A range of scores or names may be all, unless there is a LIMIT.
 pub(super) fn of_range(keys: &Keyspace<'_>, argv: &[&[u8]]) -> usize {
-    let [_, key, start, stop, ..] = argv else { return 0 };
+    let [_, key, start, stop, options @ ..] = argv else { return 0 };
+    let place = |word: &[u8]| options.iter().position(|option| option.eq_ignore_ascii_case(word));
+    if place(b"byscore").or_else(|| place(b"bylex")).is_some() {
+        let count = place(b"limit").and_then(|at| number::parse_i64(options.get(at + 2)?));
+        let all = keys.elements(key);
+        return count.and_then(|count| usize::try_from(count).ok()).map_or(all, |count| count.min(all));
+    }
     let (Some(start), Some(stop)) = (number::parse_i64(start), number::parse_i64(stop)) else { return 0 };
     if (start < 0) == (stop < 0) && stop.saturating_sub(start) < 1000 {
         return 0;

@@ -13,8 +13,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use parking_lot::Mutex;
 
 use super::blocking;
+use super::error::CommandError;
+use super::execute;
 use super::pipeline;
-use super::session::{ClientHandle, Session};
+use super::session::{ClientHandle, ReplyMode, Session};
+use super::transaction;
 use super::worker::Worker;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
@@ -82,9 +85,9 @@ impl Away {
         self.take(|state| !matches!(state, State::Running))
     }
 
-    /// Whether it still waits to be run.
-    pub fn is_waiting(&self) -> bool {
-        matches!(*self.state.lock(), State::Waiting(_))
+    /// The request, if it has not been run; then it will not be.
+    pub fn withdraw(&self) -> Option<Box<Request>> {
+        self.take(|state| matches!(state, State::Waiting(_)))
     }
 
     /// Since when it has waited, in Unix milliseconds.
@@ -106,6 +109,23 @@ impl Away {
             State::Waiting(request) | State::Back(request) => Some(request),
             State::Running => None,
         }
+    }
+}
+
+/// Answers a request that has not run with an error, as CLIENT REPLY has it. A transaction that is refused has ended.
+pub fn refuse(worker: &Worker, request: &mut Request, reason: &'static str) {
+    let Request { session, argv, reply } = request;
+    let mut error = CommandError::from(reason);
+    if argv[0].eq_ignore_ascii_case(b"exec") {
+        error = transaction::discard_for(session, worker, &error);
+    } else if let Some(queue) = session.queue.as_mut() {
+        queue.aborted = true;
+    }
+    execute::count_error(worker, &error);
+    match session.reply_mode {
+        ReplyMode::Off => {}
+        ReplyMode::Skip => session.reply_mode = ReplyMode::On,
+        ReplyMode::On | ReplyMode::SkipNext => reply.error(&error.0),
     }
 }
 

@@ -181,9 +181,12 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     Ok(())
 }
 
-/// Whoever wants the server to end may say so twice.
+/// Whoever wants the server to end may say so twice, and may stop what keeps it from ending.
 fn runs_while_closing(argv: &[&[u8]]) -> bool {
-    argv[0].eq_ignore_ascii_case(b"shutdown")
+    let is = |place: usize, word: &[u8]| {
+        argv.get(place).is_some_and(|argument| argument.eq_ignore_ascii_case(word))
+    };
+    is(0, b"shutdown") || (is(0, b"script") || is(0, b"function")) && is(1, b"kill")
 }
 
 /// Keys and elements have lengths of 32 bits; the values of strings may be longer.
@@ -329,7 +332,6 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         session.parking = Some(Place::Lane);
         return;
     }
-    session.wrote |= order.command.facts.flags.contains(flag::WRITE);
     session.published = 0;
     if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
         keys.know(order.argv[*place], hash);
@@ -395,6 +397,25 @@ pub(super) fn run_for_waiter<'a>(
     let mut ran = run(worker, session, reply, order, keys, Call::Waiting(attempt), Sink::Journal);
     settle::after(worker, &mut ran.effects);
     Ok(Some(ran))
+}
+
+/// Gives the locks of a transaction back unless one of its commands is too heavy for a worker.
+pub(super) fn outweigh<'q>(
+    worker: &'q Worker,
+    orders: &[Order<'_>],
+    held: Held<'q>,
+    session: &Session,
+) -> Option<Held<'q>> {
+    let node = &*worker.node;
+    if worker.is_lane || session.replays || orders.iter().all(|order| order.handling.weigh.is_none()) {
+        return Some(held);
+    }
+    let keys = Keyspace::new(node, held, session, Patience::Worker);
+    let is_heavy = |order: &Order<'_>| {
+        order.handling.weigh.is_some_and(|weigh| weigh(&keys, order.argv) > QUICK_ELEMENTS_MAX)
+    };
+    let heavy = orders.iter().any(is_heavy);
+    (!heavy).then(|| keys.release().0)
 }
 
 /// Runs one command of a transaction under the transaction's locks, which are given back.
@@ -499,6 +520,7 @@ fn run_keeping<'a>(
         session.parking = Some(Place::Locks(busy));
     }
     let flags = order.command.facts.flags.0;
+    session.wrote |= order.command.facts.flags.contains(flag::WRITE);
     let sequence = settle::settle(worker, flags, order.argv, &mut keys, sink);
     session.published = session.published.max(sequence);
     session.reveal(sequence.max(keys.gate()));
@@ -579,7 +601,7 @@ fn lock<'a>(node: &'a Node, order: &Order<'_>, patience: Patience) -> Result<Hel
             Ok(Held::One(
                 index,
                 match patience {
-                    Patience::Worker => locks.lock_soon(index, mode)?,
+                    Patience::Worker | Patience::Lane => locks.lock_soon(index, mode)?,
                     Patience::Endless => locks.lock(index, mode),
                 },
             ))

@@ -4,6 +4,7 @@
 //! Time is read at the first need, after locking, and stands still for the rest of the command or transaction (design 2.7).
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use super::effects::{Change, Effects, Reach};
 use super::error::{CommandError, text};
@@ -13,8 +14,11 @@ use super::session::Session;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
 use crate::config::{Config, Id, keyspace_events as event};
-use crate::store::{Busy, Db, Entry, Held, Mode, NewValue, Patience, Store, Stripe, Stripes};
+use crate::store::{Busy, Db, Entry, Guard, Held, Mode, NewValue, Patience, Store, Stripe, Stripes};
 use crate::value::{Collection, Value};
+
+/// How long the lane waits for a stripe on a walk: starting again would cost more than most scripts take.
+const LANE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What no key is at the same address as, not even an empty one, while no hash is known.
 static NO_KEY: [u8; 1] = [0];
@@ -188,7 +192,7 @@ impl<'a> Keyspace<'a> {
             None if self.patience == Patience::Endless => {
                 visit(self.store.locks().lock(index, Mode::Read).stripe())
             }
-            None => match self.store.locks().lock_soon(index, Mode::Read) {
+            None => match self.visit(index) {
                 Ok(guard) => visit(guard.stripe()),
                 Err(busy) => {
                     self.busy.set(Some(busy));
@@ -196,6 +200,18 @@ impl<'a> Keyspace<'a> {
                 }
             },
         }
+    }
+
+    fn visit(&self, index: usize) -> Result<Guard<'a>, Busy> {
+        match self.patience {
+            Patience::Lane => self.store.locks().lock_within(index, Mode::Read, LANE_PATIENCE),
+            _ => self.store.locks().lock_soon(index, Mode::Read),
+        }
+    }
+
+    /// The reply reveals this record of the journal.
+    pub(super) fn reveal_record(&self, record: u64) {
+        self.reveal(record);
     }
 
     /// A key for reading: counted as hit or miss, its access bits updated.

@@ -227,7 +227,7 @@ pub(super) fn run_one(
     match session.reply_mode {
         ReplyMode::On => {}
         // The reply that is to be skipped is still to come.
-        ReplyMode::Skip if session.waiting.is_some() || session.parking.is_some() => {}
+        ReplyMode::Skip if session.waiting.is_some() || session.parking.is_some() || session.deferred => {}
         ReplyMode::Skip => {
             forget(session, reply, mark);
             session.reply_mode = ReplyMode::On;

@@ -181,8 +181,14 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
         ctx.session.parking = Some(place);
         return Ok(());
     }
-    let held = match lock(node, &orders, ctx.session) {
-        Ok(held) => held,
+    let held = match lock(ctx.worker, &orders, ctx.session) {
+        Ok(held) => match execute::outweigh(ctx.worker, &orders, held, ctx.session) {
+            Some(held) => held,
+            None => {
+                ctx.session.parking = Some(Place::Lane);
+                return Ok(());
+            }
+        },
         Err(busy) => {
             ctx.session.parking = Some(Place::Locks(busy));
             return Ok(());
@@ -209,7 +215,8 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
 }
 
 /// Locks the stripes of all commands and watched keys, or everything if a command wants that.
-fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<Held<'q>, Busy> {
+fn lock<'q>(worker: &'q Worker, orders: &[Order<'_>], session: &Session) -> Result<Held<'q>, Busy> {
+    let node = &*worker.node;
     let patience = if session.replays { Patience::Endless } else { Patience::Worker };
     let mut wanted = Wanted::new();
     let (mut everything, mut has_scripts) = (None, false);
@@ -227,8 +234,8 @@ fn lock<'q>(node: &'q Node, orders: &[Order<'_>], session: &Session) -> Result<H
     for watched in session.watches.iter().flat_map(|watches| &watches.keys) {
         wanted.push((node.store.stripe_of(hash_of(&watched.1)), Mode::Read));
     }
-    if has_scripts {
-        // What scripts reach is seen when they do.
+    if has_scripts || worker.is_lane {
+        // What scripts reach is seen when they do; on the lane, whoever meets these stripes is to park.
         let mut owned = node.store.locks().own(patience)?;
         wanted.iter().for_each(|&(index, _)| owned.reach(index, Mode::Write));
         if everything.is_some() {

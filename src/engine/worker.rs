@@ -68,7 +68,7 @@ impl Worker {
 
     /// How long it may wait for a stripe that somebody holds for long.
     pub(super) fn patience(&self) -> Patience {
-        if self.is_lane { Patience::Endless } else { Patience::Worker }
+        if self.is_lane { Patience::Lane } else { Patience::Worker }
     }
 
     /// Tells a key-space event to those who have asked for its class.

@@ -18,7 +18,7 @@ use super::stream::Stream;
 use crate::base::{clock, log};
 use crate::config::{ClientClass, Id, OutputLimit};
 use crate::engine::blocking::{BlockedCall, Outcome};
-use crate::engine::errand::{Away, Request};
+use crate::engine::errand::{self, Away, Request};
 use crate::engine::pipeline::{self, Stop};
 use crate::engine::session::{ClientHandle, ReplyMode, Session};
 use crate::engine::text;
@@ -137,7 +137,7 @@ impl Connection {
                 return Some(away.since_ms() + HELD_BACK_MS_MAX);
             }
             let patience_ms = self.worker.node.config.get(Id::BusyReplyThreshold);
-            return away.is_waiting().then(|| away.since_ms() + patience_ms.max(1));
+            return Some(away.since_ms() + patience_ms.max(1));
         }
         self.session.waiting.as_ref()?.deadline_ms()
     }
@@ -293,8 +293,10 @@ impl Connection {
     async fn signaled(&mut self) -> bool {
         if let Some(away) = &self.session.away {
             // What else the signal is for is looked at when the request is back.
-            let Some(request) = away.take_back() else { return true };
-            return self.come_back(request).await;
+            return match away.take_back() {
+                Some(request) => self.come_back(request).await,
+                None => !self.session.handle.is_killed(),
+            };
         }
         if self.session.handle.is_killed() {
             self.session.take_mail(&mut self.reply);
@@ -334,8 +336,7 @@ impl Connection {
         if !self.session.close {
             return self.turn().await;
         }
-        self.hold().await;
-        if self.flush() {
+        if self.hold().await && self.flush() {
             self.linger().await;
         }
         false
@@ -362,18 +363,20 @@ impl Connection {
             away.wait_on();
             return None;
         }
-        let mut request = away.recall()?;
-        request.session.queue = None;
+        let Some(mut request) = away.withdraw() else {
+            away.wait_on();
+            return None;
+        };
         let is_function = scripting.is_slow_function(threshold_ms);
-        request.reply.error(if is_function { text::BUSY_FUNCTION } else { text::BUSY });
+        let reason = if is_function { text::BUSY_FUNCTION } else { text::BUSY };
+        errand::refuse(&self.worker, &mut request, reason);
         Some(request)
     }
 
     async fn timed_out(&mut self) -> bool {
         if let Some(away) = self.session.away.clone() {
             if !self.reply.is_empty() {
-                self.hold().await;
-                return self.flush();
+                return self.hold().await && self.flush();
             }
             return match self.refuse_busy(&away) {
                 Some(request) => self.come_back(request).await,
@@ -599,6 +602,10 @@ impl Connection {
 
     /// Brings what CLIENT LIST shows up to date.
     fn publish_view(&self) {
+        if self.session.away.is_some() {
+            // The session has gone with its request.
+            return;
+        }
         self.session.publish_view();
         let view = &self.session.handle.view;
         view.query_bytes.store(self.buffer.len(), Ordering::Relaxed);

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::sync::mpsc;
@@ -77,7 +78,7 @@ impl Workers {
     pub async fn seat(&self) -> Option<Seat<'_>> {
         let load = |id: &usize| self.node.worker_stats[*id].connections.load(Ordering::Relaxed);
         let mut ids: SmallVec<[usize; 16]> = (0..self.seated).collect();
-        ids.sort_by_key(load);
+        ids.sort_by_key(|id| (self.node.scripting.is_stuck(*id), load(id)));
         for &worker in &ids {
             if let Ok(permit) = self.senders[worker].try_reserve() {
                 return Some(Seat { worker, permit });
@@ -99,7 +100,9 @@ impl Workers {
         self.node.shutdown.cancel();
         self.node.clients.iter().for_each(|client| client.kill());
         self.connections.close();
-        self.connections.wait().await;
+        // A script that does not end keeps its client.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let _ = tokio::time::timeout(PATIENCE, self.connections.wait()).await;
         drop(self.senders);
         for thread in self.threads {
             if thread.join().is_err() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Signals;
 use crate::base::log;
@@ -35,12 +36,10 @@ fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
     }
     node.saving.stop();
     node.closing.store(true, Ordering::SeqCst);
-    // Whoever has begun ends; whoever begins sees that the server closes. A script that does not end has written nothing yet.
-    let is_stuck = node.scripting.is_slow(node.config.get(Id::BusyReplyThreshold));
-    if saves != Some(false) || !is_stuck {
-        drop(node.store.locks().hold_all(Mode::Write));
-    }
-    let logged = write_log(node) || forces;
+    let is_quiet = silence(node);
+    // A script that does not end has its writes in no file yet: without it all is as it was.
+    let quiet = is_quiet || saves == Some(false);
+    let logged = quiet && (write_log(node) || forces);
     let ready = logged && (save(node, saves) || forces);
     if !ready {
         node.closing.store(false, Ordering::SeqCst);
@@ -48,6 +47,23 @@ fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
         blocking::serve_all(node);
     }
     ready
+}
+
+/// Whoever has begun ends; whoever begins sees that the server closes. Scripts that take long are stopped, if they have not
+/// written; false if one does not end.
+fn silence(node: &Node) -> bool {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const PATIENCE_MAX: Duration = Duration::from_secs(10);
+    let hold = |limit| node.store.locks().hold_all_within(Mode::Write, limit).is_some();
+    if hold(PATIENCE) {
+        return true;
+    }
+    node.scripting.kill_all();
+    let quiet = hold(PATIENCE_MAX);
+    if !quiet {
+        log::warning!("A script that has written does not end: only SHUTDOWN NOSAVE ends the server now");
+    }
+    quiet
 }
 
 /// Whether the log is being switched on, so that what was acknowledged is in no file yet.

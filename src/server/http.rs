@@ -75,7 +75,7 @@ struct Response {
     body: String,
 }
 
-async fn serve_connection(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> {
+async fn serve_connection(mut stream: TcpStream, answers: &Arc<Answers>) -> std::io::Result<()> {
     let mut buffer = Vec::new();
     loop {
         let (response, keep_alive, is_head) = match parse(&buffer) {
@@ -90,7 +90,8 @@ async fn serve_connection(mut stream: TcpStream, answers: &Answers) -> std::io::
             Err(_) => (Response::text("400 Bad Request"), false, false),
             Ok(Some(request)) => {
                 buffer.drain(..request.length);
-                (respond(&request, answers), request.keep_alive && !request.has_body, request.is_head)
+                let (keep_alive, is_head) = (request.keep_alive && !request.has_body, request.is_head);
+                (respond_apart(request, answers.clone()).await, keep_alive, is_head)
             }
         };
         timeout(IDLE_MAX, stream.write_all(&response.to_bytes(keep_alive, is_head))).await??;
@@ -122,6 +123,12 @@ fn parse(buffer: &[u8]) -> Result<Option<Request>, httparse::Error> {
         has_body,
         length,
     }))
+}
+
+/// Answers where nobody else waits: the figures take a while, and a script may hold some of them up.
+async fn respond_apart(request: Request, answers: Arc<Answers>) -> Response {
+    let response = tokio::task::spawn_blocking(move || respond(&request, &answers)).await;
+    response.unwrap_or_else(|_| Response::text("500 Internal Server Error"))
 }
 
 fn respond(request: &Request, answers: &Answers) -> Response {

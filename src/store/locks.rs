@@ -95,6 +95,8 @@ pub enum Patience {
     Endless,
     /// A worker: parks rather than wait for a slow owner, and runs errands when it lets go itself.
     Worker,
+    /// A thread of the lane: as a worker, but where it visits stripes one by one it waits a while for each.
+    Lane,
 }
 
 /// Why a worker is to park.
@@ -227,10 +229,26 @@ impl Locks {
         }
     }
 
+    /// Locks one stripe, waiting for a mark to go for as long as this.
+    ///
+    /// # Errors
+    /// It has not gone.
+    pub fn lock_within(&self, index: usize, mode: Mode, limit: Duration) -> Result<Guard<'_>, Busy> {
+        let rounds = limit.as_micros() / PATIENCE.as_micros();
+        let mut result = self.lock_soon(index, mode);
+        for _ in 0..rounds {
+            if result.is_ok() {
+                break;
+            }
+            result = self.lock_soon(index, mode);
+        }
+        result
+    }
+
     fn lock_with(&self, index: usize, mode: Mode, patience: Patience) -> Result<Guard<'_>, Busy> {
         match patience {
             Patience::Endless => Ok(self.lock(index, mode)),
-            Patience::Worker => self.lock_soon(index, mode),
+            Patience::Worker | Patience::Lane => self.lock_soon(index, mode),
         }
     }
 
@@ -270,6 +288,21 @@ impl Locks {
         Held::Owned(owned)
     }
 
+    /// As [`Locks::hold_all`], but gives up after a time.
+    pub fn hold_all_within(&self, mode: Mode, limit: Duration) -> Option<Held<'_>> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let mut left = limit;
+        loop {
+            if let Some(ownership) = self.token.try_take(false) {
+                let mut owned = self.owned(ownership);
+                owned.reach_all(mode);
+                return Some(Held::Owned(owned));
+            }
+            left = left.checked_sub(PAUSE)?;
+            std::thread::sleep(PAUSE);
+        }
+    }
+
     /// Takes the token, and no stripe yet (rules 3 to 5). A worker runs errands when it has let go.
     ///
     /// # Errors
@@ -277,7 +310,7 @@ impl Locks {
     pub fn own(&self, patience: Patience) -> Result<Owned<'_>, Busy> {
         Ok(self.owned(match patience {
             Patience::Endless => self.token.take(),
-            Patience::Worker => self.token.try_take(true).ok_or(Busy::Token)?,
+            Patience::Worker | Patience::Lane => self.token.try_take(true).ok_or(Busy::Token)?,
         }))
     }
 
@@ -330,7 +363,7 @@ impl Locks {
         }
         let mut owned = self.owned(match patience {
             Patience::Endless => self.token.take(),
-            Patience::Worker => self.token.try_take(false).ok_or(Busy::Token)?,
+            Patience::Worker | Patience::Lane => self.token.try_take(false).ok_or(Busy::Token)?,
         });
         wanted.iter().for_each(|&(index, mode)| owned.reach(index, mode));
         Ok(Held::Owned(owned))
@@ -417,7 +450,7 @@ impl Drop for Ownership<'_> {
         }
         drop(state);
         if left
-            && !self.runs_errands
+            && (!self.runs_errands || std::thread::panicking())
             && let Some(run) = &*self.token.run.lock()
         {
             run();

@@ -166,6 +166,9 @@ fn reload(ctx: &mut Context<'_, '_>, source: Source) -> CommandResult {
     if matches!(ctx.call, Call::Transaction) {
         return Err("ERR The data can't be loaded anew within a transaction".into());
     }
+    if ctx.node.scripting.is_slow(ctx.node.config.get(Id::BusyReplyThreshold)) {
+        return Err(text::BUSY.into());
+    }
     let node = ctx.worker.node.clone();
     ctx.block(BlockRequest::for_answer(move |call| node.saving.reload(&node, source, call)));
     Ok(())

@@ -60,7 +60,10 @@ fn info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 pub fn text(node: &Node, sections: &[&[u8]]) -> String {
     let gather = || {
         StoreFigures::gather(node, |index, look| {
-            look(node.store.locks().lock(index, Mode::Read).stripe());
+            // What a script holds for long is left out rather than waited for.
+            if let Ok(guard) = node.store.locks().lock_soon(index, Mode::Read) {
+                look(guard.stripe());
+            }
         })
     };
     write(node, &gather, sections)

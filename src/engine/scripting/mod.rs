@@ -102,6 +102,11 @@ impl Script {
         self.marks.load(Ordering::Relaxed) >= SLOW_MARKS
     }
 
+    /// It has shown that it is slow.
+    pub(super) fn note_slow(&self) {
+        self.marks.store(MARKS_MAX, Ordering::Relaxed);
+    }
+
     /// It has run for so long. Written only when it says something new: many threads may run it.
     pub(super) fn note_run(&self, elapsed_us: u64) {
         let marks = self.marks.load(Ordering::Relaxed);
@@ -191,6 +196,17 @@ impl Scripting {
     /// Stops the script that has run longest, or the function.
     pub fn kill(&self, functions: bool) -> Killed {
         running::kill(&self.slots, functions)
+    }
+
+    /// Stops all scripts that have not written: the server ends.
+    pub fn kill_all(&self) {
+        running::kill_all(&self.slots);
+    }
+
+    /// Whether a thread has been held up by a script for long.
+    pub fn is_stuck(&self, thread: usize) -> bool {
+        const STUCK_US: u64 = 50_000;
+        self.slots[thread].elapsed_us().is_some_and(|elapsed_us| elapsed_us > STUCK_US)
     }
 
     /// The function that has run longest.

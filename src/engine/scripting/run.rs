@@ -67,6 +67,7 @@ pub fn run<'a>(
     }
     let now_ms = ctx.keys.now_ms();
     let is_block = !matches!(ctx.call, Call::Direct);
+    let replays = ctx.session.replays;
     let may_write = !call.read_only && !call.flags.is_some_and(|flags| flags.contains(Flags::NO_WRITES));
     let (protocol, db) = (ctx.session.protocol, ctx.session.db);
     let (worker, node) = (ctx.worker, ctx.node);
@@ -88,6 +89,8 @@ pub fn run<'a>(
         told_slow: false,
         writes: false,
         is_function: !call.function.is_empty(),
+        may_move: !is_block && !worker.is_lane && !replays,
+        moves: false,
     };
     let result = super::with_interpreter(node, |interpreter| {
         let result = body(interpreter, &mut caller, ctx.reply);
@@ -95,12 +98,22 @@ pub fn run<'a>(
         result
     });
     let elapsed_us = slot.elapsed_us().unwrap_or_default();
-    slot.end();
-    let Caller { effects, mut record, .. } = caller;
+    let (effects, moves) = (std::mem::take(&mut caller.effects), caller.moves);
+    let mut record = std::mem::replace(&mut caller.record, TransactionRecord::new(db));
+    drop(caller);
     record.select(db);
     (ctx.session.protocol, ctx.session.db) = (protocol, db);
-    call.script.note_run(elapsed_us);
     ctx.keys.effects.absorb(effects);
+    if moves {
+        call.script.note_slow();
+        *ctx.keys.held_mut() = Held::Nothing;
+        ctx.keys.effects.propagate_nothing();
+        ctx.session.parking = Some(Place::Lane);
+        return Ok(());
+    }
+    call.script.note_run(elapsed_us);
+    // Messages that the script has published wait for what it has seen.
+    ctx.keys.reveal_record(ctx.session.gate);
     if record.commands > 0 {
         let TransactionRecord { bytes, commands, touched, .. } = record;
         ctx.keys.effects.propagate_block(Block { bytes, commands, touched });
@@ -230,6 +243,11 @@ fn take<'a>(ctx: &Context<'_, 'a>, call: &Invocation<'_, 'a>, patience: Patience
     }
 }
 
+/// A script that has not written within so many microseconds is stopped and run again by the lane.
+const MOVES_US_MIN: u64 = 5_000;
+/// The flag of redis.set_repl that stands for the log.
+const LOG: u8 = 1;
+const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
 const WRONG_COUNT: &str = "ERR Wrong number of args calling Redis command from script";
 
 /// Whether a read of streams asks to wait.
@@ -261,6 +279,23 @@ struct Caller<'c, 'h> {
     writes: bool,
     /// Whether it is a function rather than a script.
     is_function: bool,
+    /// Whether it can be stopped here and run by the lane.
+    may_move: bool,
+    /// It is.
+    moves: bool,
+}
+
+/// However a script ends, nobody must take it for running; and memory and log must not part.
+impl Drop for Caller<'_, '_> {
+    fn drop(&mut self) {
+        self.slot.end();
+        if std::thread::panicking() && self.record.commands > 0 && self.node.journal.is_on() {
+            log::warning!(
+                "A script that had written has met a bug: the server stops, so that memory and log cannot differ"
+            );
+            std::process::abort();
+        }
+    }
 }
 
 impl Host for Caller<'_, '_> {
@@ -285,13 +320,17 @@ impl Host for Caller<'_, '_> {
     }
 
     fn set_replication(&mut self, flags: u8) {
-        self.replicates = flags != 0;
+        self.replicates = flags & LOG != 0;
     }
 
     fn interrupted(&mut self) -> Option<String> {
+        if self.may_move && !self.writes && self.slot.elapsed_us().is_some_and(|us| us > MOVES_US_MIN) {
+            self.moves = true;
+            return Some(String::new());
+        }
         if self.slot.is_killed() {
             // The same for functions.
-            return Some("ERR Script killed by user with SCRIPT KILL...".into());
+            return Some(KILLED.into());
         }
         let threshold_us = self.node.config.get(Id::BusyReplyThreshold).max(0) as u64 * 1000;
         if !self.told_slow && self.slot.elapsed_us().is_some_and(|elapsed| elapsed > threshold_us) {
@@ -338,6 +377,7 @@ impl Caller<'_, '_> {
         if (flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE)) && !self.may_write {
             return Err("ERR Write commands are not allowed from read-only scripts.".into());
         }
+        let writes = flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE);
         if flags.contains(flag::WRITE)
             && self.obeys_disk
             && !self.session.replays
@@ -349,7 +389,10 @@ impl Caller<'_, '_> {
         if self.is_short_of_memory && flags.contains(flag::DENYOOM) && !self.writes {
             return Err(text::OUT_OF_MEMORY.into());
         }
-        self.writes |= flags.contains(flag::WRITE);
+        if writes && !self.slot.begin_write() {
+            return Err(KILLED.into());
+        }
+        self.writes |= writes;
         Ok(())
     }
 
@@ -375,7 +418,7 @@ impl Caller<'_, '_> {
     }
 
     fn run(&mut self, order: &Order<'_>, reply: &mut Reply) {
-        let (bytes, commands) = (self.record.bytes.len(), self.record.commands);
+        let (bytes, commands, db) = (self.record.bytes.len(), self.record.commands, self.record.db);
         // Commands that ask for the client's protocol are to see the script's.
         self.session.protocol = reply.protocol();
         let effects = execute::run_in_script(
@@ -388,14 +431,9 @@ impl Caller<'_, '_> {
             &mut self.record,
         );
         self.session.protocol = Protocol::Resp2;
-        if self.record.commands > commands {
-            self.slot.note_write();
-            if !self.replicates {
-                self.record.bytes.truncate(bytes);
-                self.record.commands = commands;
-            }
-        } else if effects.dirty() > 0 {
-            self.slot.note_write();
+        if !self.replicates {
+            self.record.bytes.truncate(bytes);
+            (self.record.commands, self.record.db) = (commands, db);
         }
         self.effects.absorb(effects);
     }

@@ -1,6 +1,6 @@
 //! The scripts that run at this moment, one at most for each thread that runs commands: for SCRIPT KILL, FUNCTION KILL and BUSY.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -13,10 +13,8 @@ use crate::scripting::Interpreter;
 pub struct Slot {
     /// When it began, in monotonic microseconds; 0: there is none.
     since_us: AtomicU64,
-    /// Whether it has changed something, so that it can't be stopped any more.
-    wrote: AtomicBool,
-    /// Whether it is to end.
-    killed: AtomicBool,
+    /// Whether it may be stopped: see the constants below.
+    state: AtomicU8,
     /// Bytes that the thread's interpreter uses for scripts, and for functions.
     script_bytes: AtomicUsize,
     function_bytes: AtomicUsize,
@@ -43,6 +41,13 @@ impl InterpreterBytes {
         Self { scripts: self.scripts + other.scripts, functions: self.functions + other.functions }
     }
 }
+
+/// It has not written, and may be stopped.
+const RUNNING: u8 = 0;
+/// It has begun to write, and can't be stopped any more.
+const WROTE: u8 = 1;
+/// It is to end, and writes nothing any more.
+const KILLED: u8 = 2;
 
 /// What a thread runs.
 #[derive(Clone, Default)]
@@ -84,19 +89,22 @@ impl Slot {
                 subject.command.extend(argv.iter().map(|argument| argument.to_vec()));
             }
         }
-        self.wrote.store(false, Ordering::Relaxed);
-        self.killed.store(false, Ordering::Relaxed);
+        self.state.store(RUNNING, Ordering::Relaxed);
         self.since_us.store(clock::monotonic_us().max(1), Ordering::Release);
     }
 
-    /// It has changed something.
-    pub(super) fn note_write(&self) {
-        self.wrote.store(true, Ordering::Relaxed);
+    /// It is about to write; false if it has been stopped and must not.
+    pub(super) fn begin_write(&self) -> bool {
+        self.turn(WROTE) || self.state.load(Ordering::Relaxed) == WROTE
     }
 
     /// Whether it must stop.
     pub(super) fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) == KILLED
+    }
+
+    fn turn(&self, to: u8) -> bool {
+        self.state.compare_exchange(RUNNING, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// For how long it has run, in microseconds; None when there is none.
@@ -136,11 +144,15 @@ fn longest(slots: &[Slot], functions: bool) -> Option<&Slot> {
 pub(super) fn kill(slots: &[Slot], functions: bool) -> Killed {
     match longest(slots, functions) {
         None => Killed::NotBusy,
-        Some(slot) if slot.wrote.load(Ordering::Relaxed) => Killed::Unkillable,
-        Some(slot) => {
-            slot.killed.store(true, Ordering::Relaxed);
-            Killed::Yes
-        }
+        Some(slot) if slot.turn(KILLED) || slot.is_killed() => Killed::Yes,
+        Some(_) => Killed::Unkillable,
+    }
+}
+
+/// Stops all that have not written (the server ends).
+pub(super) fn kill_all(slots: &[Slot]) {
+    for slot in slots {
+        slot.turn(KILLED);
     }
 }
 
@@ -160,9 +172,9 @@ mod tests {
         assert_eq!(kill(&slots, false), Killed::NotBusy);
         slots[1].begin("", &[b"EVAL"]);
         assert_eq!(kill(&slots, true), Killed::NotBusy);
-        assert_eq!((kill(&slots, false), slots[1].is_killed()), (Killed::Yes, true));
+        assert_eq!((kill(&slots, false), slots[1].begin_write()), (Killed::Yes, false));
         slots[1].begin("f", &[b"FCALL", b"f"]);
-        slots[1].note_write();
+        assert!(slots[1].begin_write());
         assert_eq!((kill(&slots, true), slots[1].is_killed()), (Killed::Unkillable, false));
         assert_eq!(running_function(&slots).unwrap().subject.command, [b"FCALL".to_vec(), b"f".to_vec()]);
         slots[1].end();
