@@ -101,8 +101,17 @@ impl Workers {
         self.node.clients.iter().for_each(|client| client.kill());
         self.connections.close();
         // A script that does not end keeps its client.
-        const PATIENCE: Duration = Duration::from_secs(10);
-        let _ = tokio::time::timeout(PATIENCE, self.connections.wait()).await;
+        const PATIENCE_MS: i64 = 1000;
+        let node = self.node.clone();
+        let stuck = async {
+            while !node.scripting.is_slow(PATIENCE_MS) {
+                tokio::time::sleep(Duration::from_millis(PATIENCE_MS as u64)).await;
+            }
+        };
+        tokio::select! {
+            () = self.connections.wait() => {}
+            () = stuck => {}
+        }
         drop(self.senders);
         for thread in self.threads {
             if thread.join().is_err() {

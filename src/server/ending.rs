@@ -36,7 +36,7 @@ fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
     }
     node.saving.stop();
     node.closing.store(true, Ordering::SeqCst);
-    let is_quiet = silence(node);
+    let is_quiet = silence(node, saves != Some(false));
     // A script that does not end has its writes in no file yet: without it all is as it was.
     let quiet = is_quiet || saves == Some(false);
     let logged = quiet && (write_log(node) || forces);
@@ -50,17 +50,17 @@ fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
 }
 
 /// Whoever has begun ends; whoever begins sees that the server closes. Scripts that take long are stopped, if they have not
-/// written; false if one does not end.
-fn silence(node: &Node) -> bool {
+/// written; false if one does not end. Who wants its writes in a file waits longer for it.
+fn silence(node: &Node, saves: bool) -> bool {
     const PATIENCE: Duration = Duration::from_secs(1);
-    const PATIENCE_MAX: Duration = Duration::from_secs(10);
+    let patience_max = Duration::from_millis(if saves { 10_000 } else { 200 });
     let hold = |limit| node.store.locks().hold_all_within(Mode::Write, limit).is_some();
     if hold(PATIENCE) {
         return true;
     }
     node.scripting.kill_all();
-    let quiet = hold(PATIENCE_MAX);
-    if !quiet {
+    let quiet = hold(patience_max);
+    if !quiet && saves {
         log::warning!("A script that has written does not end: only SHUTDOWN NOSAVE ends the server now");
     }
     quiet

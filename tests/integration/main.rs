@@ -7,6 +7,7 @@
 //! - `journal`: the journal replayed gives the same data.
 //! - `limits`: what a hostile, slow or very large client can and cannot do.
 //! - `persistence`: snapshots and the log, by the commands and settings that make and load them.
+//! - `slow_scripts`: scripts that take long or never end.
 //! - `waiting`: clients that wait for the log.
 //!
 //! `TARTAN_BIN` names another server than the one of this build. `TARTAN_TEST_SCALE` multiplies the number of operations
@@ -23,5 +24,6 @@ mod concurrency;
 mod journal;
 mod limits;
 mod persistence;
+mod slow_scripts;
 mod support;
 mod waiting;

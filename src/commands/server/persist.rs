@@ -1,5 +1,6 @@
 //! SAVE, BGSAVE, LASTSAVE and BGREWRITEAOF: [`crate::engine::saving`] does the work.
 
+use crate::config::Id;
 use crate::engine::{Args, BlockRequest, Call, CommandResult, Context, Handling, Row, keyless, text};
 
 /// The rows of this family.
@@ -12,6 +13,9 @@ pub static COMMANDS: &[Row<Handling>] = &[
 
 /// SAVE. Its client waits, others do not.
 fn save<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    if ctx.node.scripting.is_slow(ctx.node.config.get(Id::BusyReplyThreshold)) {
+        return Err(text::BUSY.into());
+    }
     let node = ctx.worker.node.clone();
     ctx.block(BlockRequest::for_answer(move |call| node.saving.wait_for_snapshot(&node, call)));
     Ok(())
