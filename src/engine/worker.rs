@@ -10,7 +10,7 @@ use super::release::Waiting;
 use super::stats::WorkerStats;
 use crate::config::Id;
 use crate::config::keyspace_events::{KEYEVENT, KEYSPACE};
-use crate::pubsub::Space;
+use crate::pubsub::{Delivery, Space};
 use crate::store::{DbKey, Patience};
 
 /// One worker's own state. It is not shared between threads.
@@ -26,7 +26,7 @@ pub struct Worker {
     /// Connections whose replies wait for the log.
     pub waiting: Waiting,
     /// Messages that a command has to tell: they go out, under its locks, when its record has its number.
-    told: RefCell<Vec<Message>>,
+    told: RefCell<Vec<Delivery>>,
     /// Errands that nothing is in the way of.
     pub(super) errands: RefCell<VecDeque<Arc<Errand>>>,
     /// Whether errands are being run.
@@ -35,12 +35,6 @@ pub struct Worker {
     pub(super) is_lane: bool,
     /// Whether it is the thread that runs functions which keep state.
     pub(super) is_home: bool,
-}
-
-struct Message {
-    space: Space,
-    channel: Vec<u8>,
-    bytes: Vec<u8>,
 }
 
 impl Worker {
@@ -84,15 +78,19 @@ impl Worker {
     fn tell_wanted(&self, wanted: i64, event: &str, db: usize, key: &[u8]) {
         if wanted & KEYSPACE != 0 {
             let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
-            self.tell_message(Space::Global, channel, event.as_bytes().to_vec());
+            self.tell_message(Space::Global, &channel, event.as_bytes());
         }
         if wanted & KEYEVENT != 0 {
-            self.tell_message(Space::Global, format!("__keyevent@{db}__:{event}").into_bytes(), key.to_vec());
+            self.tell_message(Space::Global, format!("__keyevent@{db}__:{event}").as_bytes(), key);
         }
     }
 
-    fn tell_message(&self, space: Space, channel: Vec<u8>, bytes: Vec<u8>) {
-        self.told.borrow_mut().push(Message { space, channel, bytes });
+    /// Addresses a message to those who listen now; returns their number.
+    fn tell_message(&self, space: Space, channel: &[u8], bytes: &[u8]) -> usize {
+        let deliveries = self.node.pubsub.address(space, channel, bytes);
+        let receivers = deliveries.iter().map(Delivery::receivers).sum();
+        self.told.borrow_mut().extend(deliveries);
+        receivers
     }
 
     /// Publishes a message that reveals record `gate`, or within a transaction, whose record has no number yet, leaves it to be
@@ -100,10 +98,7 @@ impl Worker {
     pub fn publish(&self, space: Space, channel: &[u8], bytes: &[u8], gate: Option<u64>) -> usize {
         match gate {
             Some(gate) => self.node.pubsub.publish(space, channel, bytes, gate),
-            None => {
-                self.tell_message(space, channel.to_vec(), bytes.to_vec());
-                self.node.pubsub.receivers(space, channel)
-            }
+            None => self.tell_message(space, channel, bytes),
         }
     }
 
@@ -111,9 +106,7 @@ impl Worker {
     #[inline]
     pub(super) fn send_told(&self, gate: u64) {
         if !self.told.borrow().is_empty() {
-            for Message { space, channel, bytes } in self.told.take() {
-                self.node.pubsub.publish(space, &channel, &bytes, gate);
-            }
+            self.told.take().iter().for_each(|delivery| delivery.send(gate));
         }
     }
 }

@@ -24,6 +24,24 @@ pub trait Subscriber: Send + Sync {
 
 type Listeners = Vec<Arc<dyn Subscriber>>;
 
+/// A message and those who are to get it.
+pub struct Delivery {
+    bytes: Bytes,
+    listeners: Listeners,
+}
+
+impl Delivery {
+    /// How many are to get it.
+    pub fn receivers(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Hands it over; it reveals record `gate` of the journal.
+    pub fn send(&self, gate: u64) {
+        send(&self.listeners, &self.bytes, gate);
+    }
+}
+
 /// Which of the two name spaces of channels is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Space {
@@ -90,6 +108,25 @@ impl PubSub {
         receivers
     }
 
+    /// As [`PubSub::publish`], to be sent later to those who listen now.
+    pub fn address(&self, space: Space, channel: &[u8], message: &[u8]) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        if let Some(listeners) = self.space(space).get(channel) {
+            let word: &[u8] = if space == Space::Global { b"message" } else { b"smessage" };
+            deliveries
+                .push(Delivery { bytes: encode(&[word, channel, message]), listeners: listeners.clone() });
+        }
+        if space == Space::Global && self.pattern_count.load(Ordering::Relaxed) > 0 {
+            let patterns = self.patterns.read();
+            let hit = patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel, Case::Sensitive));
+            deliveries.extend(hit.map(|(pattern, listeners)| Delivery {
+                bytes: encode(&[b"pmessage", pattern, channel, message]),
+                listeners: listeners.clone(),
+            }));
+        }
+        deliveries
+    }
+
     /// The channels that someone listens to and that match a pattern, if one is given.
     pub fn channels(&self, space: Space, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let map = self.space(space);
@@ -111,17 +148,6 @@ impl PubSub {
     /// Number of different patterns.
     pub fn patterns(&self) -> usize {
         self.pattern_count.load(Ordering::Relaxed)
-    }
-
-    /// How many would get a message now.
-    pub fn receivers(&self, space: Space, channel: &[u8]) -> usize {
-        let direct = self.listeners(space, channel);
-        if space == Space::Shard {
-            return direct;
-        }
-        let patterns = self.patterns.read();
-        let hit = patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel, Case::Sensitive));
-        direct + hit.map(|(_, listeners)| listeners.len()).sum::<usize>()
     }
 
     fn publish_to_patterns(&self, channel: &[u8], message: &[u8], gate: u64) -> usize {

@@ -39,6 +39,21 @@ fn messages_of_a_transaction_follow_exec() {
 }
 
 #[test]
+fn a_message_of_a_transaction_is_for_those_who_listened_when_it_was_published() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    client.call(&["HELLO", "3"]);
+    for line in ["MULTI", "PUBLISH c early", "SUBSCRIBE c", "PUBLISH c mid", "UNSUBSCRIBE c", "PUBLISH c late"] {
+        client.call(&line.split(' ').collect::<Vec<_>>());
+    }
+    let replies = client.call(&["EXEC"]);
+    let receivers: Vec<_> = [0, 2, 4].iter().map(|&place| replies.items()[place].clone()).collect();
+    assert_eq!(receivers, [0, 1, 0].map(Reply::Integer));
+    assert_eq!(read(&mut client), push(&["message", "c", "mid"]));
+    assert!(!client.has_input());
+}
+
+#[test]
 fn resp2_listeners_may_do_little_else_and_leave_by_unsubscribing() {
     let server = Server::start(&[]);
     let (mut listener, mut other) = (server.client(), server.client());
