@@ -306,6 +306,20 @@ class Generator:
         return word.lower() if self.chance() < 0.15 else word
 
     def _key(self):
+        key = self._any_key()
+        while self._spoils(key):
+            key = self._any_key()
+        return key
+
+    def _spoils(self, key):
+        """Whether commands of strings would write into a HyperLogLog, or the other way round: what becomes of one that is
+        damaged differs on purpose (README)."""
+        is_hyperloglog = key in pools.KEYS["hyperloglog"]
+        if self.family in ("string", "bitmap"):
+            return is_hyperloglog
+        return self.family == "hyperloglog" and not is_hyperloglog and key[:2] in (b"s:", b"b:", b"an")
+
+    def _any_key(self):
         roll = self.chance()
         if roll < 0.80 and self.family in pools.KEYS:
             return self.pick(pools.KEYS[self.family])
