@@ -301,7 +301,7 @@ stop("stalled jobs are taken over", async () => {
   holder.kill("SIGKILL");
   const done = [];
   await worker("stalled", async (taken) => void done.push(taken.id), { stalledInterval: 300, lockDuration: 600 });
-  await until(() => done.length === 1);
+  await until(() => done.length === 1 && stalled.length === 1);
   equal([done, stalled], [[job.id], [job.id]]);
 });
 
