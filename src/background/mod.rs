@@ -34,6 +34,7 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     loops.spawn(until_shutdown(node.clone(), expiry::run(worker(), expiry_due.clone())));
     loops.spawn(until_shutdown(node.clone(), eviction::run(worker(), eviction_due.clone())));
+    loops.spawn(until_shutdown(node.clone(), give_back_own(node.clone())));
     loops.spawn(until_shutdown(node.clone(), beat(node.clone(), expiry_due, eviction_due)));
     loops
 }
@@ -54,7 +55,7 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
         clock::tick();
         alloc::settle_thread();
         alloc::note_peak();
-        give_back_memory(&node, &mut peak);
+        give_back_freed(&node, &mut peak);
         if expiry::is_due(&node) {
             expiry_due.notify_one();
         }
@@ -79,13 +80,20 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
 }
 
 /// Once much memory has been freed since its last `peak`, has every thread give it back to the system.
-fn give_back_memory(node: &Node, peak: &mut usize) {
+fn give_back_freed(node: &Node, peak: &mut usize) {
     let used = alloc::used_bytes();
     *peak = used.max(*peak);
     if *peak - used < FREED_BYTES_MIN.max(used / 8) {
         return;
     }
     *peak = used;
-    alloc::give_back();
-    node.give_back.iter().for_each(Notify::notify_one);
+    node.give_back_memory();
+}
+
+/// Gives memory back when somebody asks for it.
+async fn give_back_own(node: Arc<Node>) {
+    loop {
+        node.give_back[node.workers()].notified().await;
+        alloc::give_back();
+    }
 }

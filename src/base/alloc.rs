@@ -7,6 +7,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use mimalloc::MiMalloc;
@@ -62,6 +63,19 @@ pub fn give_back() {
     settle_thread();
     // SAFETY: may be called by any thread at any time.
     unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
+/// What mimalloc tells about its heaps, for people.
+pub fn statistics() -> String {
+    unsafe extern "C" fn append(piece: *const c_char, text: *mut c_void) {
+        // SAFETY: mimalloc hands over a string that ends with a zero, and the pointer that `statistics` has given it.
+        let (piece, text) = unsafe { (CStr::from_ptr(piece), &mut *text.cast::<String>()) };
+        text.push_str(&piece.to_string_lossy());
+    }
+    let mut text = String::new();
+    // SAFETY: the text outlives the call, and nobody else touches it meanwhile.
+    unsafe { libmimalloc_sys::mi_stats_print_out(Some(append), (&raw mut text).cast()) };
+    text
 }
 
 /// Has the kernel back the heap with small pages. Filling a huge page takes it milliseconds on some machines, in the middle of
@@ -196,6 +210,12 @@ mod tests {
         {
             assert_eq!(class_size(size), class, "class of {size}");
         }
+    }
+
+    #[test]
+    fn statistics_can_be_read() {
+        let text = statistics();
+        assert!(text.contains("committed") && text.contains("threads"), "{text}");
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub struct Node {
     pub run_id: String,
     /// When the server started, in Unix microseconds.
     pub started_us: i64,
-    /// Per worker: asks it to give free memory back to the system.
+    /// Asks each worker, and the thread of the background, to give free memory back to the system.
     pub give_back: Box<[Notify]>,
     /// Clients that wait in a blocking command.
     pub blocked_clients: AtomicUsize,
@@ -172,7 +172,7 @@ impl Node {
             errors: DashMap::new(),
             run_id: random_id(),
             started_us: clock::unix_us(),
-            give_back: (0..workers).map(|_| Notify::new()).collect(),
+            give_back: (0..=workers).map(|_| Notify::new()).collect(),
             blocked_clients: AtomicUsize::new(0),
             connections_received: AtomicU64::new(0),
             connections_rejected: AtomicU64::new(0),
@@ -229,6 +229,12 @@ impl Node {
     /// Number of databases.
     pub fn databases(&self) -> usize {
         self.config.get(Id::Databases) as usize
+    }
+
+    /// Has every thread that lasts give free memory back to the system.
+    pub fn give_back_memory(&self) {
+        alloc::give_back();
+        self.give_back.iter().for_each(Notify::notify_one);
     }
 
     /// Drops a value, in the background if it takes long.

@@ -30,6 +30,11 @@ impl ExpiryIndex {
         self.live == 0
     }
 
+    /// Bytes of the records.
+    pub fn heap_bytes(&self) -> usize {
+        self.heap.capacity() * size_of::<Reverse<(i64, u64)>>()
+    }
+
     /// When the first record is due, in Unix milliseconds.
     pub fn first_ms(&self) -> Option<i64> {
         self.heap.peek().map(|Reverse((at, _))| *at)

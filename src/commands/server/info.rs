@@ -7,12 +7,13 @@ use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::REDIS_VERSION;
+use super::figures::{MemoryFigures, StoreFigures};
 use super::process::{self, CpuTime};
-use crate::base::{alloc, clock};
+use crate::base::clock;
 use crate::config::Id;
 use crate::engine::{Args, CommandResult, Context, Handling, Node, Row, walking};
 use crate::pubsub::Space;
-use crate::store::{Mode, Stripe};
+use crate::store::Mode;
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[Row::new("INFO", walking(info))];
@@ -95,72 +96,6 @@ fn is_wanted(name: &str, shown: Shown, wanted: &[&[u8]]) -> bool {
             || is(word, "all") && shown <= Shown::All
             || is(word, "everything")
     })
-}
-
-/// What a walk over the stripes has found.
-#[derive(Default)]
-struct StoreFigures {
-    databases: Vec<DatabaseFigures>,
-    keys_per_stripe_max: usize,
-    watched_keys: usize,
-    awaited_keys: usize,
-    table_bytes: usize,
-}
-
-#[derive(Clone, Default)]
-struct DatabaseFigures {
-    keys: usize,
-    expiring: usize,
-    ttl_sum_ms: i64,
-    ttl_samples: i64,
-}
-
-impl StoreFigures {
-    fn gather(node: &Node, visit: impl Fn(usize, &mut dyn FnMut(&Stripe))) -> Self {
-        let mut figures =
-            Self { databases: vec![DatabaseFigures::default(); node.databases()], ..Self::default() };
-        let now_ms = clock::unix_ms();
-        for index in 0..node.store.stripes() {
-            visit(index, &mut |stripe| figures.add(stripe, now_ms));
-        }
-        figures
-    }
-
-    fn add(&mut self, stripe: &Stripe, now_ms: i64) {
-        let mut keys = 0;
-        for (db, part) in stripe.dbs() {
-            let figures = &mut self.databases[db];
-            keys += part.table().len();
-            figures.keys += part.table().len();
-            figures.expiring += part.expiry().len();
-            self.table_bytes += part.table().heap_bytes();
-            figures.sample_ttl(part, now_ms);
-        }
-        let (watched, awaited) = stripe.registered();
-        self.watched_keys += watched;
-        self.awaited_keys += awaited;
-        self.keys_per_stripe_max = self.keys_per_stripe_max.max(keys);
-    }
-
-    fn keys(&self) -> usize {
-        self.databases.iter().map(|figures| figures.keys).sum()
-    }
-}
-
-impl DatabaseFigures {
-    /// One key of each stripe stands for the others: `avg_ttl` is an estimate in Redis, too.
-    fn sample_ttl(&mut self, part: &crate::store::Db, now_ms: i64) {
-        const SAMPLES_MAX: i64 = 64;
-        if self.ttl_samples >= SAMPLES_MAX || part.expiry().is_empty() {
-            return;
-        }
-        let hash = part.expiry().sample(fastrand::u64(..));
-        let entry = hash.and_then(|hash| part.table().find_by_hash(hash, |entry| entry.expiry().is_some()));
-        if let Some(at) = entry.and_then(|entry| entry.expiry()) {
-            self.ttl_sum_ms += (at - now_ms).max(0);
-            self.ttl_samples += 1;
-        }
-    }
 }
 
 /// INFO's text as it grows.
@@ -283,53 +218,40 @@ fn clients(page: &mut Page<'_>) {
 }
 
 fn memory(page: &mut Page<'_>) {
-    alloc::settle_thread();
-    alloc::note_peak();
-    let (node, used, peak) = (page.node, alloc::used_bytes(), alloc::peak_bytes());
-    let resident = process::resident_bytes();
-    let clients_bytes = client_bytes(node);
-    let overhead = (node.startup_bytes + page.store().table_bytes + clients_bytes).min(used);
-    let dataset = used - overhead;
+    let node = page.node;
+    let figures = MemoryFigures::gather(node, page.store());
     let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
-    let net = used.saturating_sub(node.startup_bytes);
-    page.bytes("used_memory", used);
-    page.bytes("used_memory_rss", resident);
-    page.bytes("used_memory_peak", peak);
-    page.field("used_memory_peak_perc", format_args!("{:.2}%", percent(used, peak)));
-    page.field("used_memory_overhead", overhead);
-    page.field("used_memory_startup", node.startup_bytes);
-    page.field("used_memory_dataset", dataset);
-    page.field("used_memory_dataset_perc", format_args!("{:.2}%", percent(dataset, net).min(100.0)));
-    page.field("allocator_allocated", used);
-    page.field("allocator_active", resident);
-    page.field("allocator_resident", resident);
+    page.bytes("used_memory", figures.used);
+    page.bytes("used_memory_rss", figures.resident);
+    page.bytes("used_memory_peak", figures.peak);
+    page.field("used_memory_peak_perc", format_args!("{:.2}%", percent(figures.used, figures.peak)));
+    page.field("used_memory_overhead", figures.overhead());
+    page.field("used_memory_startup", figures.startup);
+    page.field("used_memory_dataset", figures.dataset());
+    page.field(
+        "used_memory_dataset_perc",
+        format_args!("{:.2}%", percent(figures.dataset(), figures.net()).min(100.0)),
+    );
+    page.field("allocator_allocated", figures.used);
+    page.field("allocator_active", figures.resident);
+    page.field("allocator_resident", figures.resident);
     page.bytes("total_system_memory", process::system_bytes());
     script_memory(page);
     page.bytes("maxmemory", node.config.get_unsigned(Id::MaxMemory) as usize);
     page.field("maxmemory_policy", page.setting("maxmemory-policy"));
-    fragmentation(page, used, resident);
+    fragmentation(page, &figures);
     page.zeros(&[
         "mem_not_counted_for_evict",
         "mem_replication_backlog",
         "mem_total_replication_buffers",
         "mem_clients_slaves",
     ]);
-    page.field("mem_clients_normal", clients_bytes);
+    page.field("mem_clients_normal", figures.clients);
     page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     page.field("mem_allocator", "mimalloc");
     page.field("active_defrag_running", 0);
     page.field("lazyfree_pending_objects", node.lazy_pending.load(Relaxed));
     page.field("lazyfreed_objects", node.lazy_freed.load(Relaxed));
-}
-
-fn client_bytes(node: &Node) -> usize {
-    let bytes = |client: &crate::engine::session::ClientHandle| {
-        let view = &client.view;
-        let buffers = [&view.query_bytes, &view.query_free_bytes, &view.output_bytes, &view.queue_bytes]
-            .map(|bytes| bytes.load(Relaxed));
-        size_of_val(client) + client.mail_bytes() + buffers.iter().sum::<usize>()
-    };
-    node.clients.iter().map(|client| bytes(&client)).sum()
 }
 
 /// Interpreters are per thread: their memory is that of all threads, each as its last script has left it.
@@ -351,8 +273,8 @@ fn script_memory(page: &mut Page<'_>) {
 }
 
 /// The allocator does not tell its pages apart from the process's: what is resident and not in use counts as fragmented.
-fn fragmentation(page: &mut Page<'_>, used: usize, resident: usize) {
-    let (ratio, waste) = (resident as f64 / used.max(1) as f64, resident as i64 - used as i64);
+fn fragmentation(page: &mut Page<'_>, figures: &MemoryFigures) {
+    let (ratio, waste) = (figures.fragmentation(), figures.waste());
     page.field("allocator_frag_ratio", format_args!("{ratio:.2}"));
     page.field("allocator_frag_bytes", waste);
     page.field("allocator_rss_ratio", "1.00");

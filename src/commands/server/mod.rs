@@ -3,6 +3,7 @@
 pub(super) mod config;
 pub(super) mod debug;
 mod digest;
+mod figures;
 pub(super) mod flush;
 pub mod info;
 pub(super) mod lolwut;

@@ -8,6 +8,7 @@ mod geo;
 mod hash;
 mod hyperloglog;
 mod list;
+mod memory;
 mod pubsub;
 mod server;
 mod set;
