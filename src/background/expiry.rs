@@ -41,8 +41,9 @@ pub(super) async fn run(worker: Worker, due: Arc<Notify>) {
         due.notified().await;
         let mut next = Some(0);
         while let Some(stripe) = next {
-            let started_us = clock::monotonic_us();
+            let (started_us, started_ns) = (clock::monotonic_us(), clock::monotonic_ns());
             next = slice(&worker, stripe, started_us + SLICE_US);
+            worker.node.latency.note_since("expire-cycle", started_ns);
             if next.is_some() {
                 let worked_us = clock::monotonic_us() - started_us;
                 tokio::time::sleep(pause(worked_us, share_percent(&worker.node))).await;

@@ -47,6 +47,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     server::debug::COMMANDS,
     server::flush::COMMANDS,
     server::info::COMMANDS,
+    server::latency::COMMANDS,
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
     server::persist::COMMANDS,

@@ -80,6 +80,8 @@ pub enum Kind {
     OutputLimits,
     /// `save`: pairs of seconds and changes.
     SavePoints,
+    /// `latency-tracking-info-percentiles`: percentages.
+    Percentiles,
     /// A name of a file or folder, without a path; what it is goes into the message.
     FileName {
         /// Its default.
@@ -155,6 +157,10 @@ pub(super) const fn save_points(name: &'static str) -> Setting {
     Setting::new(name, Kind::SavePoints)
 }
 
+pub(super) const fn percentiles(name: &'static str) -> Setting {
+    Setting::new(name, Kind::Percentiles)
+}
+
 pub(super) const fn file_name(name: &'static str, default: &'static str, refusal: &'static str) -> Setting {
     Setting::new(name, Kind::FileName { default, refusal })
 }
@@ -201,7 +207,10 @@ impl Setting {
 
     /// Whether its value is a list of words, each an argument of its own in a configuration file.
     pub fn takes_words(&self) -> bool {
-        matches!(self.kind, Kind::Addresses { .. } | Kind::OutputLimits | Kind::SavePoints)
+        matches!(
+            self.kind,
+            Kind::Addresses { .. } | Kind::OutputLimits | Kind::SavePoints | Kind::Percentiles
+        )
     }
 
     /// The value in force when nobody sets one.
@@ -217,6 +226,7 @@ impl Setting {
             Kind::KeyspaceEvents => Value::Number(0),
             Kind::OutputLimits => Value::Limits(special::DEFAULT_OUTPUT_LIMITS),
             Kind::SavePoints => text_value(special::DEFAULT_SAVE_POINTS),
+            Kind::Percentiles => text_value(special::DEFAULT_PERCENTILES),
             Kind::FileName { default, .. } => text_value(default.as_bytes()),
         }
     }
@@ -234,6 +244,7 @@ impl Setting {
             Kind::KeyspaceEvents => special::parse_events(word).map(Value::Number),
             Kind::OutputLimits => special::parse_output_limits(words, current).map(Value::Limits),
             Kind::SavePoints => special::parse_save_points(words).map(|text| text_value(&text)),
+            Kind::Percentiles => special::parse_percentiles(words).map(|text| text_value(&text)),
             Kind::FileName { refusal, .. } => match word.contains(&b'/') || word.is_empty() {
                 true => Err((*refusal).into()),
                 false => Ok(text_value(word)),
@@ -271,7 +282,9 @@ impl Setting {
             (_, Value::Limits(limits)) => return special::output_limit_lines(self.name, limits),
             (Kind::Directory, Value::Text(path)) => return vec![(format!("dir {}", quote(path)), true)],
             (Kind::SavePoints, Value::Text(text)) => return special::save_point_lines(text),
-            (Kind::Addresses { .. }, Value::Text(text)) if !text.is_empty() => lossy(text),
+            (Kind::Addresses { .. } | Kind::Percentiles, Value::Text(text)) if !text.is_empty() => {
+                lossy(text)
+            }
             (Kind::KeyspaceEvents, _) => quote(&self.format(value)),
             (Kind::Number { unit: Unit::Bytes, .. }, Value::Number(number)) => format_bytes(*number as u64),
             (_, Value::Text(text)) => quote(text),

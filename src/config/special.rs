@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::setting::{Reason, Value, format_bytes, parse_bytes};
-use crate::base::number::parse_i64;
+use crate::base::number::{parse_f64, parse_i64};
 
 /// The flags of `notify-keyspace-events`.
 pub mod keyspace_events {
@@ -82,6 +82,27 @@ pub(super) fn save_point_lines(text: &[u8]) -> Vec<(String, bool)> {
         return vec![("save \"\"".into(), true)];
     }
     points.iter().map(|(seconds, changes)| (format!("save {seconds} {changes}"), true)).collect()
+}
+
+/// `latency-tracking-info-percentiles` as Redis 7 has it.
+pub(super) const DEFAULT_PERCENTILES: &[u8] = b"50 99 99.9";
+
+/// Percentages with up to six digits behind the point, joined by spaces. One empty word means none.
+pub(super) fn parse_percentiles(words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
+    const NO_NUMBER: &str = "Invalid latency-tracking-info-percentiles parameters";
+    const OUTSIDE: &str = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+    if let [] | [b""] = words {
+        return Ok(Vec::new());
+    }
+    let mut shown = Vec::new();
+    for word in words {
+        let percent = parse_f64(word).ok_or(NO_NUMBER)?;
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(OUTSIDE.into());
+        }
+        shown.push(format!("{percent:.6}").trim_end_matches('0').trim_end_matches('.').to_owned());
+    }
+    Ok(shown.join(" ").into_bytes())
 }
 
 /// The letters of classes in the order CONFIG GET writes them.

@@ -216,9 +216,11 @@ impl Config {
         match row.kind {
             Kind::OutputLimits => Value::Limits(self.output_limits()),
             Kind::Directory => Value::Text(current_directory().into()),
-            Kind::Text { .. } | Kind::FileName { .. } | Kind::Addresses { .. } | Kind::SavePoints => {
-                Value::Text(self.text(row.id))
-            }
+            Kind::Text { .. }
+            | Kind::FileName { .. }
+            | Kind::Addresses { .. }
+            | Kind::SavePoints
+            | Kind::Percentiles => Value::Text(self.text(row.id)),
             _ => Value::Number(self.get(row.id)),
         }
     }

@@ -5,7 +5,7 @@
 
 use super::setting::{
     Setting, addresses, boolean, bytes, choice, directory, events, file_name, number, octal, output_limits,
-    save_points, text,
+    percentiles, save_points, text,
 };
 
 /// Declares `Id` and `SETTINGS` from the same rows, so that an `Id` is its row's index.
@@ -144,6 +144,13 @@ settings! {
     SlowlogLogSlowerThan = number("slowlog-log-slower-than", -1, LONG_MAX, 10_000).live();
     /// Entries kept in the slow log.
     SlowlogMaxLen = number("slowlog-max-len", 0, LONG_MAX, 128).live();
+
+    /// Record how long commands take.
+    LatencyTracking = boolean("latency-tracking", true).live();
+    /// The percentiles that INFO shows of that.
+    LatencyTrackingInfoPercentiles = percentiles("latency-tracking-info-percentiles").live();
+    /// Milliseconds from which on LATENCY keeps an event; 0: none.
+    LatencyMonitorThreshold = number("latency-monitor-threshold", 0, LONG_MAX, 0).live();
 
     // Scripts.
     /// Milliseconds after which whoever waits for a script gets an error; 0: at once.

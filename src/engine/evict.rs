@@ -100,6 +100,14 @@ fn evict(worker: &Worker) -> bool {
     if policy.order == Order::Never {
         return false;
     }
+    let started_ns = clock::monotonic_ns();
+    let has_room = evict_some(worker, policy);
+    worker.node.latency.note_since("eviction-cycle", started_ns);
+    has_room
+}
+
+fn evict_some(worker: &Worker, policy: Policy) -> bool {
+    let config = &worker.node.config;
     let deadline_us = clock::monotonic_us() + time_us(config.get(Id::MaxMemoryEvictionTenacity) as u32);
     loop {
         alloc::settle_thread();

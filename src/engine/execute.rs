@@ -671,6 +671,11 @@ fn count(worker: &Worker, order: &Order<'_>, elapsed_ns: u64, failed: bool) {
     if failed {
         command.failed.add(1);
     }
+    if worker.node.config.is_on(Id::LatencyTracking) {
+        command.latency.record(elapsed_ns);
+    }
+    let is_fast = order.command.facts.flags.contains(flag::FAST);
+    worker.node.latency.note(if is_fast { "fast-command" } else { "command" }, elapsed_ns);
 }
 
 #[cold]

@@ -11,6 +11,7 @@ pub mod error;
 pub mod evict;
 pub mod execute;
 pub mod facts;
+pub mod histogram;
 pub mod keys;
 pub mod keyspace;
 pub mod lane;

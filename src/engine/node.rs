@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::blocking::BlockedCall;
 use super::context::Handling;
 use super::durability::Durability;
+use super::histogram::Distribution;
 use super::lane::{self, Lane};
 use super::loading::LoadProgress;
 use super::plan::Plan;
@@ -23,6 +24,7 @@ use super::session::ClientHandle;
 use super::slowlog::SlowLog;
 use super::stats::WorkerStats;
 use super::table::{Command, CommandTable};
+use crate::base::latency::LatencyMonitor;
 use crate::base::{alloc, clock};
 use crate::config::{Changes, Config, Id};
 use crate::journal::Journal;
@@ -92,6 +94,8 @@ pub struct Node {
     pub closing: AtomicBool,
     /// Channels and who listens.
     pub pubsub: PubSub,
+    /// Whatever else took long.
+    pub latency: Arc<LatencyMonitor>,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// Connected clients by id.
@@ -149,8 +153,9 @@ impl Node {
         let durability = Arc::new(Durability::default());
         let told = durability.clone();
         let on_sync = move |synced| told.tell(synced);
-        let log =
-            Log::new(journal.clone(), Fsync::from_setting(config.get(Id::AppendFsync)), Box::new(on_sync));
+        let latency = Arc::new(LatencyMonitor::new(config.get_unsigned(Id::LatencyMonitorThreshold)));
+        let policy = Fsync::from_setting(config.get(Id::AppendFsync));
+        let log = Log::new(journal.clone(), latency.clone(), policy, Box::new(on_sync));
         Self {
             store,
             journal,
@@ -162,6 +167,7 @@ impl Node {
             skips_checksums: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             pubsub: PubSub::default(),
+            latency,
             slowlog: SlowLog::default(),
             clients: DashMap::new(),
             scripting: Scripting::new(workers + 1 + lane::THREADS_MAX),
@@ -298,6 +304,12 @@ impl Node {
     /// The channel on which the server waits to be ended. The first caller gets it.
     pub fn take_shutdowns(&self) -> Option<mpsc::Receiver<ShutdownRequest>> {
         self.shutdowns.1.lock().take()
+    }
+
+    /// How long the calls of a command have taken; None if there were none, or nobody recorded them.
+    pub fn latencies(&self, command: &Command<Handling>) -> Option<Distribution> {
+        let id = usize::from(command.id);
+        Distribution::of(self.worker_stats.iter().map(|stats| &stats.commands[id].latency))
     }
 
     /// Sum of a counter over all workers.

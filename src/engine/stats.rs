@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::histogram::Histogram;
+
 /// A counter that only one thread writes.
 #[derive(Default)]
 pub struct Counter(AtomicU64);
@@ -52,6 +54,8 @@ pub struct CommandStats {
     pub rejected: Counter,
     /// Calls that ran and replied an error.
     pub failed: Counter,
+    /// How long calls have taken (`latency-tracking`).
+    pub latency: Histogram,
 }
 
 impl Counter {
@@ -99,6 +103,7 @@ impl WorkerStats {
         for command in &self.commands {
             let counters = [&command.calls, &command.nanoseconds, &command.rejected, &command.failed];
             counters.into_iter().for_each(Counter::reset);
+            command.latency.reset();
         }
         let keys = [&self.processed, &self.hits, &self.misses, &self.expired, &self.evicted];
         let traffic = [&self.input_bytes, &self.output_bytes, &self.reads, &self.writes, &self.errors];

@@ -96,6 +96,7 @@ fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
             Id::MaxMemory => make_room(ctx),
             Id::MaxClients => allow_clients(config)?,
             Id::AppendFsync => ctx.node.log.set_policy(Fsync::from_setting(config.get(id))),
+            Id::LatencyMonitorThreshold => ctx.node.latency.set_threshold(config.get_unsigned(id)),
             Id::AofTimestampEnabled => ctx.node.log.set_stamps(config.is_on(id)),
             // Begins at once, and is made good by the beat if something else runs now.
             Id::AppendOnly => ctx.node.saving.kick(&ctx.worker.node),

@@ -42,6 +42,7 @@ const SECTIONS: &[Section] = &[
     ("Modules", Shown::Default, |_| {}),
     ("Commandstats", Shown::All, command_stats),
     ("Errorstats", Shown::Default, error_stats),
+    ("Latencystats", Shown::All, latency_stats),
     ("Cluster", Shown::Default, cluster),
     ("Keyspace", Shown::Default, keyspace),
     ("Threads", Shown::Everything, threads),
@@ -488,6 +489,25 @@ fn error_stats(page: &mut Page<'_>) {
     errors.iter().for_each(|(code, count)| page.line(format_args!("errorstat_{code}:count={count}")));
 }
 
+fn latency_stats(page: &mut Page<'_>) {
+    let node = page.node;
+    if !node.config.is_on(Id::LatencyTracking) {
+        return;
+    }
+    let setting = page.setting("latency-tracking-info-percentiles");
+    for command in node.table.all() {
+        let Some(latencies) = node.latencies(command) else { continue };
+        let shown: Vec<String> = setting
+            .split_whitespace()
+            .map(|percent| {
+                let microseconds = latencies.percentile(percent.parse().unwrap_or(0.0)) as f64 / 1000.0;
+                format!("p{percent}={microseconds:.3}")
+            })
+            .collect();
+        page.line(format_args!("latency_percentiles_usec_{}:{}", command.facts.name, shown.join(",")));
+    }
+}
+
 fn cluster(page: &mut Page<'_>) {
     page.field("cluster_enabled", 0);
 }
@@ -549,8 +569,8 @@ mod tests {
         };
         assert_eq!(chosen(""), "Se Cl Me Pe St Re CP Mo Er Cl Ke");
         assert_eq!(chosen("default"), chosen(""));
-        assert_eq!(chosen("ALL"), "Se Cl Me Pe St Re CP Mo Co Er Cl Ke");
-        assert_eq!(chosen("everything"), "Se Cl Me Pe St Re CP Mo Co Er Cl Ke Th St");
+        assert_eq!(chosen("ALL"), "Se Cl Me Pe St Re CP Mo Co Er La Cl Ke");
+        assert_eq!(chosen("everything"), "Se Cl Me Pe St Re CP Mo Co Er La Cl Ke Th St");
         assert_eq!(chosen("keyspace cpu nothing"), "CP Ke");
     }
 

@@ -6,6 +6,7 @@ mod digest;
 mod figures;
 pub(super) mod flush;
 pub mod info;
+pub(super) mod latency;
 pub(super) mod lolwut;
 pub(super) mod memory;
 pub mod persist;

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::base::latency::LatencyMonitor;
 use crate::base::{clock, log};
 use crate::journal::{Journal, Merger};
 use crate::resp::encode_command;
@@ -107,6 +108,7 @@ pub type OnSync = Box<dyn Fn(u64) + Send + Sync>;
 
 struct Shared {
     journal: Arc<Journal>,
+    latency: Arc<LatencyMonitor>,
     on_sync: OnSync,
     policy: AtomicU8,
     /// Whether records are marked with the time (`aof-timestamp-enabled`).
@@ -170,9 +172,10 @@ struct Writer {
 
 impl Log {
     /// A log that is not open.
-    pub fn new(journal: Arc<Journal>, policy: Fsync, on_sync: OnSync) -> Self {
+    pub fn new(journal: Arc<Journal>, latency: Arc<LatencyMonitor>, policy: Fsync, on_sync: OnSync) -> Self {
         let shared = Shared {
             journal,
+            latency,
             on_sync,
             policy: AtomicU8::new(policy as u8),
             stamps: AtomicBool::new(false),
@@ -407,7 +410,12 @@ impl Shared {
             self.written.fetch_max(self.wanted.load(Ordering::SeqCst), Ordering::SeqCst);
             return Ok(());
         };
+        let (started_ns, waits) = (clock::monotonic_ns(), self.syncing_since_ms.load(Ordering::Relaxed) != 0);
         let outcome = writer.write_all(self);
+        self.latency.note_since("aof-write", started_ns);
+        if waits {
+            self.latency.note_since("aof-write-pending-fsync", started_ns);
+        }
         self.stats.buffered_bytes.store((writer.out.len() - writer.done) as u64, Ordering::Relaxed);
         match &outcome {
             Ok(()) => self.heal(),
@@ -473,7 +481,11 @@ impl Shared {
             (left, writer.file.clone(), writer.name.clone(), self.written.load(Ordering::SeqCst))
         };
         self.syncing_since_ms.store(clock::unix_ms(), Ordering::Relaxed);
+        let started_ns = clock::monotonic_ns();
         let outcome = left.iter().chain([&file]).try_for_each(|file| file.sync_data());
+        if self.policy() == Fsync::Always {
+            self.latency.note_since("aof-fsync-always", started_ns);
+        }
         self.syncing_since_ms.store(0, Ordering::Relaxed);
         self.stats.fsyncs.fetch_add(1, Ordering::Relaxed);
         match &outcome {
@@ -691,7 +703,8 @@ mod tests {
     #[test]
     fn orders_do_not_hurry_what_fails() {
         let journal = Arc::new(Journal::new(1));
-        let log = Log::new(journal.clone(), Fsync::EverySecond, Box::new(|_| ()));
+        let log =
+            Log::new(journal.clone(), Arc::new(LatencyMonitor::new(0)), Fsync::EverySecond, Box::new(|_| ()));
         journal.set_failing(true);
         let shared = log.shared.clone();
         let started_us = clock::monotonic_us();

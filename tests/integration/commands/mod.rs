@@ -7,6 +7,7 @@ mod functions;
 mod geo;
 mod hash;
 mod hyperloglog;
+mod latency;
 mod list;
 mod memory;
 mod pubsub;
