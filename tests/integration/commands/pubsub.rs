@@ -43,7 +43,9 @@ fn a_message_of_a_transaction_is_for_those_who_listened_when_it_was_published() 
     let server = Server::start(&[]);
     let mut client = server.client();
     client.call(&["HELLO", "3"]);
-    for line in ["MULTI", "PUBLISH c early", "SUBSCRIBE c", "PUBLISH c mid", "UNSUBSCRIBE c", "PUBLISH c late"] {
+    for line in
+        ["MULTI", "PUBLISH c early", "SUBSCRIBE c", "PUBLISH c mid", "UNSUBSCRIBE c", "PUBLISH c late"]
+    {
         client.call(&line.split(' ').collect::<Vec<_>>());
     }
     let replies = client.call(&["EXEC"]);
