@@ -18,7 +18,10 @@ const FIRST_STEP_NS: u64 = 1024;
 
 /// What one thread has recorded.
 #[derive(Default)]
-pub struct Histogram(OnceLock<Box<[OnceLock<Box<[Counter; OCTAVE]>>; OCTAVES]>>);
+pub struct Histogram(OnceLock<Box<[Octave; OCTAVES]>>);
+
+/// The counters of one doubling.
+type Octave = OnceLock<Box<[Counter; OCTAVE]>>;
 
 /// What several histograms come to together.
 pub struct Distribution {
