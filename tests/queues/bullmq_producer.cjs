@@ -41,10 +41,15 @@ async function flow() {
   acknowledge([root, ...children]);
 }
 
+/** Whether the connection has gone in the middle of a pipeline's replies: the jobs are not acknowledged then. */
+const isCutOff = (error) => error.name === "AbortError" || /Connection is closed/.test(error.message);
+
 /** One of several chains: the next call comes when the last has been answered. */
 async function chain() {
   for (let round = 0; !stopping; round++) {
-    await [one, one, one, bulk, one, one, flow][round % 7]();
+    await [one, one, one, bulk, one, one, flow][round % 7]().catch((error) => {
+      if (!isCutOff(error)) throw error;
+    });
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
