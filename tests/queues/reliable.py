@@ -9,6 +9,8 @@ import sys
 import time
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 QUEUE = "reliable"
 AWAY = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError)
@@ -18,7 +20,9 @@ stopping = False
 def main():
     role, name = sys.argv[1:]
     signal.signal(signal.SIGTERM, stop)
-    client = redis.Redis(port=int(os.environ["PORT"]), protocol=3, socket_timeout=20, decode_responses=True)
+    # A command sent again by the library would find its own work done: an LREM answers 0.
+    once = Retry(NoBackoff(), 0)
+    client = redis.Redis(port=int(os.environ["PORT"]), protocol=3, socket_timeout=20, decode_responses=True, retry=once)
     client.ping()
     say("ready")
     {"produce": produce, "work": work}[role](client, name)
