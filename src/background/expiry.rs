@@ -32,7 +32,8 @@ pub(super) fn is_due(node: &Node) -> bool {
 
 /// While the data is loaded nothing expires: what comes later in the log may have reached it.
 fn is_allowed(node: &Node) -> bool {
-    node.active_expire.load(Ordering::Relaxed) && !node.is_loading() && !node.is_closing()
+    let may_change = !node.is_loading() && !node.is_closing() && !node.pause.is_on();
+    node.active_expire.load(Ordering::Relaxed) && may_change
 }
 
 /// Expires whatever is due whenever `due` says so.

@@ -7,6 +7,7 @@
 mod clients;
 mod eviction;
 mod expiry;
+mod pause;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     loops.spawn(until_shutdown(node.clone(), expiry::run(worker(), expiry_due.clone())));
     loops.spawn(until_shutdown(node.clone(), eviction::run(worker(), eviction_due.clone())));
     loops.spawn(until_shutdown(node.clone(), give_back_own(node.clone())));
+    loops.spawn(until_shutdown(node.clone(), pause::run(node.clone())));
     loops.spawn(until_shutdown(node.clone(), beat(node.clone(), expiry_due, eviction_due)));
     loops
 }

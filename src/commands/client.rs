@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::clock;
 use crate::base::number::parse_i64;
-use crate::engine::blocking::UNBLOCKED;
+use crate::engine::blocking::{UNBLOCKED, deadline_from_milliseconds};
 use crate::engine::error::echoed;
+use crate::engine::pause::Paused;
 use crate::engine::session::{ClientHandle, ReplyMode};
-use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Node, Row, keyless, text};
+use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Node, Row, keyless, text, whole};
+use crate::store::Mode;
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
@@ -22,6 +24,8 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("CLIENT|KILL", keyless(kill)),
     Row::new("CLIENT|REPLY", keyless(reply)),
     Row::new("CLIENT|UNBLOCK", keyless(unblock)),
+    Row::new("CLIENT|PAUSE", whole(pause, Mode::Write)),
+    Row::new("CLIENT|UNPAUSE", keyless(unpause)),
     Row::new("CLIENT|NO-EVICT", keyless(no_evict)),
     Row::new("CLIENT|NO-TOUCH", keyless(no_touch)),
     Row::new("CLIENT|GETREDIR", keyless(get_redirection)),
@@ -65,6 +69,8 @@ const HELP: &[&str] = &[
     "    Spare this connection when clients are closed to free memory.",
     "NO-TOUCH (ON|OFF)",
     "    Leave the keys' last access alone when this connection reads them.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Have requests wait for so many milliseconds: those that may change data, or all (default).",
     "REPLY (ON|OFF|SKIP)",
     "    Send replies, send none, or leave out the next one.",
     "SETINFO <option> <value>",
@@ -77,6 +83,8 @@ const HELP: &[&str] = &[
     "    Tell how keys are tracked for this connection.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    End the waiting of a blocked client.",
+    "UNPAUSE",
+    "    End the pause.",
     "HELP",
     "    Print this help.",
 ];
@@ -383,6 +391,34 @@ fn on_or_off(args: Args<'_>) -> Result<bool, CommandError> {
         (false, false) => Err(text::SYNTAX.into()),
         (on, _) => Ok(on),
     }
+}
+
+/// CLIENT PAUSE timeout [WRITE | ALL]
+fn pause<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let paused = match args.len() {
+        3 => Paused::Everything,
+        4 if args.is(3, "WRITE") => Paused::Writes,
+        4 if args.is(3, "ALL") => Paused::Everything,
+        4 => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".into()),
+        _ => {
+            return Err(
+                "ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP.".into()
+            );
+        }
+    };
+    let timeout_ms = args.integer(2).map_err(|_| text::TIMEOUT_NOT_INTEGER)?;
+    if let Some(ends_ms) = deadline_from_milliseconds(timeout_ms, clock::unix_ms())? {
+        ctx.node.pause.begin(paused, ends_ms);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT UNPAUSE. As in Redis a pause of everything holds it up, too.
+fn unpause<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+    ctx.node.pause.end(&ctx.node.lane);
+    ctx.reply.ok();
+    Ok(())
 }
 
 /// CLIENT NO-EVICT (ON | OFF)

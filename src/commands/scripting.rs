@@ -2,16 +2,20 @@
 
 use crate::engine::errand::Place;
 use crate::engine::scripting::{self, Invocation, Killed, Source};
+use crate::engine::spec::Facts;
 use crate::engine::worker::Worker;
-use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyless, script};
+use crate::engine::{
+    Args, CommandError, CommandResult, Context, Handling, Node, Row, changing, keyless, script,
+};
+use crate::scripting::shebang::script_header;
 use crate::scripting::{Interpreter, Sha, sha1_hex};
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
-    Row::new("EVAL", script(eval, elsewhere_by_source)),
-    Row::new("EVAL_RO", script(eval_ro, elsewhere_by_source)),
-    Row::new("EVALSHA", script(evalsha, elsewhere_by_name)),
-    Row::new("EVALSHA_RO", script(evalsha_ro, elsewhere_by_name)),
+    Row::new("EVAL", changing(script(eval, elsewhere_by_source), may_change_by_source)),
+    Row::new("EVAL_RO", changing(script(eval_ro, elsewhere_by_source), may_change_by_source)),
+    Row::new("EVALSHA", changing(script(evalsha, elsewhere_by_name), may_change_by_name)),
+    Row::new("EVALSHA_RO", changing(script(evalsha_ro, elsewhere_by_name), may_change_by_name)),
     Row::new("SCRIPT|DEBUG", keyless(script_debug)),
     Row::new("SCRIPT|EXISTS", keyless(script_exists)),
     Row::new("SCRIPT|FLUSH", keyless(script_flush)),
@@ -102,6 +106,16 @@ fn elsewhere_by_source(worker: &Worker, argv: &[&[u8]]) -> Option<Place> {
 fn elsewhere_by_name(worker: &Worker, argv: &[&[u8]]) -> Option<Place> {
     let sha = argv.get(1).and_then(|name| Sha::parse(name))?;
     scripting::elsewhere(worker, &worker.node.scripting.find(&sha)?.script)
+}
+
+fn may_change_by_source(_node: &Node, facts: &Facts, argv: &[&[u8]]) -> bool {
+    let header = argv.get(1).and_then(|text| script_header(text).ok());
+    scripting::may_change(facts, header.and_then(|header| header.flags))
+}
+
+fn may_change_by_name(node: &Node, facts: &Facts, argv: &[&[u8]]) -> bool {
+    let source = argv.get(1).and_then(|name| Sha::parse(name)).and_then(|sha| node.scripting.find(&sha));
+    scripting::may_change(facts, source.and_then(|source| source.flags))
 }
 
 /// SCRIPT LOAD script

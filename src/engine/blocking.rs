@@ -37,7 +37,7 @@ use crate::base::number;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU8, Ordering};
 use crate::resp::{Output, Protocol, Reply};
-use crate::store::{Busy, DbKey, Entry, Mode, Stripes, Waiter};
+use crate::store::{DbKey, Entry, Mode, Stripes, Waiter};
 use crate::value::ValueType;
 
 /// The id of the next call.
@@ -304,7 +304,7 @@ fn serve_key(worker: &Worker, key: &DbKey) {
     let store = &worker.node.store;
     let waiters = match store.locks().lock_soon(store.stripe_of(hash_of(&key.1)), Mode::Read) {
         Ok(guard) => guard.stripe().waiters(key),
-        Err(busy) => return serve_later(worker, key, busy),
+        Err(busy) => return serve_later(worker, key, Place::Locks(busy)),
     };
     // What the key was last seen to hold: those whom it does not suit need not be tried (rule 6).
     let mut seen = None;
@@ -320,9 +320,9 @@ fn serve_key(worker: &Worker, key: &DbKey) {
     }
 }
 
-/// Something is held for long that serving needs.
-fn serve_later(worker: &Worker, key: &DbKey, busy: Busy) {
-    errand::send(worker, Arc::new(Errand::Serve(key.clone())), Place::Locks(busy));
+/// Something is held for long that serving needs, or nothing may change.
+fn serve_later(worker: &Worker, key: &DbKey, place: Place) {
+    errand::send(worker, Arc::new(Errand::Serve(key.clone())), place);
 }
 
 /// Tries to serve a call. If the key does not suit it, returns what it holds.
@@ -339,8 +339,8 @@ fn serve(worker: &Worker, call: &BlockedCall, key: &DbKey) -> Option<Option<Valu
         held.set(keys.peek(&key.1).map(Entry::value_type));
         call.suits(held.get())
     });
-    let ran = ran.unwrap_or_else(|busy| {
-        serve_later(worker, key, busy);
+    let ran = ran.unwrap_or_else(|place| {
+        serve_later(worker, key, place);
         None
     });
     let Some(ran) = ran else { return Some(held.get()) };

@@ -7,6 +7,7 @@ use super::error::CommandResult;
 use super::keyspace::Keyspace;
 use super::node::Node;
 use super::session::Session;
+use super::spec::{Facts, flag};
 use super::worker::Worker;
 use crate::resp::Reply;
 use crate::store::Mode;
@@ -64,16 +65,26 @@ pub struct Handling {
     pub elsewhere: Elsewhere,
     /// How many elements a call is about to go through, if that may be many: then it is run by the lane.
     pub weigh: Option<Weigh>,
+    /// Whether a call may change the data, or what follows it: then CLIENT PAUSE WRITE holds it up.
+    pub may_change: MayChange,
 }
 
 /// See [`Handling::weigh`]; called under the command's locks.
 pub type Weigh = fn(&Keyspace<'_>, &[&[u8]]) -> usize;
 
+/// See [`Handling::may_change`].
+pub type MayChange = fn(&Node, &Facts, &[&[u8]]) -> bool;
+
 /// Where a call is to be run, if not by this worker.
 pub type Elsewhere = fn(&Worker, &[&[u8]]) -> Option<Place>;
 
 const fn handling(run: Handler, locking: Locking) -> Handling {
-    Handling { run, locking, elsewhere: |_, _| None, weigh: None }
+    Handling { run, locking, elsewhere: |_, _| None, weigh: None, may_change }
+}
+
+/// By the command's flags.
+pub fn may_change(_node: &Node, facts: &Facts, _argv: &[&[u8]]) -> bool {
+    facts.flags.contains(flag::WRITE) || facts.flags.contains(flag::MAY_REPLICATE)
 }
 
 /// What is locked before a handler runs.
@@ -125,9 +136,14 @@ pub const fn heavy(handling: Handling, weigh: Weigh) -> Handling {
     Handling { weigh: Some(weigh), ..handling }
 }
 
+/// A handler of which more than its flags tells whether it may change the data.
+pub const fn changing(handling: Handling, may_change: MayChange) -> Handling {
+    Handling { may_change, ..handling }
+}
+
 /// A handler that runs scripts.
 pub const fn script(run: Handler, elsewhere: Elsewhere) -> Handling {
-    Handling { run, locking: Locking::Script, elsewhere, weigh: None }
+    Handling { elsewhere, ..handling(run, Locking::Script) }
 }
 
 /// A handler of SORT's kind.

@@ -48,6 +48,8 @@ pub enum Place {
     Lane,
     /// To the one thread that runs functions which keep state.
     Home,
+    /// To wait for the end of a pause.
+    Pause,
 }
 
 /// A request that has left its connection.
@@ -72,6 +74,16 @@ pub struct Request {
     pub argv: Vec<Vec<u8>>,
     /// The reply.
     pub reply: Reply,
+}
+
+impl Errand {
+    /// Whether it is still to be run: a client that leaves takes its request back.
+    pub(super) fn is_pending(&self) -> bool {
+        match self {
+            Self::Request(away) => matches!(*away.state.lock(), State::Waiting(_)),
+            _ => true,
+        }
+    }
 }
 
 impl Away {
@@ -161,6 +173,11 @@ pub(super) fn send(worker: &Worker, errand: Arc<Errand>, place: Place) {
     match place {
         Place::Lane => worker.node.lane.push(errand),
         Place::Home => worker.node.lane.push_home(errand),
+        Place::Pause => {
+            if !worker.node.pause.park(errand.clone()) {
+                worker.node.lane.push(errand);
+            }
+        }
         Place::Locks(busy) => {
             if !worker.node.store.locks().park(busy, errand.clone()) {
                 worker.errands.borrow_mut().push_back(errand);

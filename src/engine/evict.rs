@@ -133,10 +133,10 @@ fn time_us(tenacity: u32) -> u64 {
     }
 }
 
-/// Whether keys may go: not once the last snapshot is being made or the data loaded. Who has looked under a stripe's lock, and
+/// Whether keys may go: not once the last snapshot is being made or the data loaded, nor in a pause. Who has looked under a stripe's lock, and
 /// he alone, knows (see `execute::run_direct`).
 fn may_change(node: &Node) -> bool {
-    !node.is_closing() && !node.is_loading()
+    !node.is_closing() && !node.is_loading() && !node.pause.is_on()
 }
 
 fn evict_one(worker: &Worker, policy: Policy) -> bool {

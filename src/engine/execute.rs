@@ -56,6 +56,11 @@ impl<'a> Order<'a> {
         let (command, handling) = find(node, argv)?;
         Some(Self { command, handling, argv, hash: None })
     }
+
+    /// Whether it may change the data.
+    pub(super) fn may_change(&self, node: &Node) -> bool {
+        (self.handling.may_change)(node, self.command.facts, self.argv)
+    }
 }
 
 /// The command that these arguments name.
@@ -86,6 +91,10 @@ pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: 
     let order = Order { command, handling, argv, hash };
     if let Err(error) = check(worker, session, &order) {
         return refuse(worker, session, reply, Some(command), &error);
+    }
+    if is_paused(node, session, &order) {
+        session.parking = Some(Place::Pause);
+        return;
     }
     if session.queue.is_some() && !runs_in_multi(command.facts.name) {
         return queue(session, reply, argv);
@@ -323,6 +332,10 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         session.deferred = true;
         return;
     }
+    if !matches!(held, Held::Nothing) && is_paused(node, session, order) {
+        session.parking = Some(Place::Pause);
+        return;
+    }
     let mut keys = Keyspace::new(node, held, session, worker.patience());
     if let Some(weigh) = order.handling.weigh
         && !worker.is_lane
@@ -364,6 +377,23 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     }
 }
 
+/// Whether the request waits for the end of a pause.
+#[inline]
+fn is_paused(node: &Node, session: &Session, order: &Order<'_>) -> bool {
+    !session.replays && node.pause.holds(|| may_change(node, session, order))
+}
+
+#[cold]
+fn may_change(node: &Node, session: &Session, order: &Order<'_>) -> bool {
+    let Some(queue) = session.queue.as_ref().filter(|_| order.command.facts.name == "exec") else {
+        return order.may_change(node);
+    };
+    queue.commands.iter().any(|command| {
+        let argv: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+        Order::of(node, &argv).is_some_and(|order| order.may_change(node))
+    })
+}
+
 /// Whether the command does no more than lock its keys, so that it leaves nobody errands to run.
 fn is_keyed(node: &Node, order: &Order<'_>) -> bool {
     matches!(node.plan(order.command), Plan::One(..) | Plan::Range(..))
@@ -372,7 +402,7 @@ fn is_keyed(node: &Node, order: &Order<'_>) -> bool {
 /// Runs a command for a client that waits, if the key that has become ready holds what it wants: None if not.
 ///
 /// # Errors
-/// What is in the way.
+/// Where what is in the way is to be waited for.
 pub(super) fn run_for_waiter<'a>(
     worker: &'a Worker,
     session: &mut Session,
@@ -380,15 +410,18 @@ pub(super) fn run_for_waiter<'a>(
     order: &Order<'a>,
     attempt: &Attempt<'_>,
     is_ready: impl Fn(&Keyspace<'_>) -> bool,
-) -> Result<Option<Ran<'a>>, Busy> {
+) -> Result<Option<Ran<'a>>, Place> {
     let node = &*worker.node;
     let held = match lock(node, order, Patience::Worker) {
         Ok(held) => held,
-        Err(Unlocked::Busy(busy)) => return Err(busy),
+        Err(Unlocked::Busy(busy)) => return Err(Place::Locks(busy)),
         Err(Unlocked::Refused(_)) => return Ok(None),
     };
     if node.is_closing() || node.is_loading() {
         return Ok(None);
+    }
+    if node.pause.holds(|| order.may_change(node)) {
+        return Err(Place::Pause);
     }
     let keys = Keyspace::new(node, held, session, Patience::Worker);
     if !is_ready(&keys) {

@@ -18,6 +18,7 @@ pub mod lane;
 pub mod limits;
 pub mod loading;
 pub mod node;
+pub mod pause;
 pub mod pipeline;
 pub mod plan;
 pub mod rates;
@@ -37,7 +38,7 @@ pub mod worker;
 pub use args::Args;
 pub use blocking::{BlockRequest, TimeoutReply};
 pub use context::{
-    Call, Context, Handling, heavy, keyed, keyed_alone, keyless, patterned, script, walking, whole,
+    Call, Context, Handling, changing, heavy, keyed, keyed_alone, keyless, patterned, script, walking, whole,
 };
 pub use effects::{Effects, Reach};
 pub use error::{CommandError, CommandResult, text};

@@ -16,6 +16,7 @@ use super::durability::Durability;
 use super::histogram::Distribution;
 use super::lane::{self, Lane};
 use super::loading::LoadProgress;
+use super::pause::Pause;
 use super::plan::Plan;
 use super::rates::Rates;
 use super::saving::Saving;
@@ -92,6 +93,8 @@ pub struct Node {
     pub skips_checksums: AtomicBool,
     /// The last snapshot has been made: nothing may change any more.
     pub closing: AtomicBool,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
     /// Channels and who listens.
     pub pubsub: PubSub,
     /// Whatever else took long.
@@ -166,6 +169,7 @@ impl Node {
             load_progress: LoadProgress::default(),
             skips_checksums: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            pause: Pause::default(),
             pubsub: PubSub::default(),
             latency,
             slowlog: SlowLog::default(),
@@ -225,6 +229,11 @@ impl Node {
     /// Number of worker threads.
     pub fn workers(&self) -> usize {
         self.worker_stats.len() - 1 - lane::THREADS_MAX
+    }
+
+    /// Clients that wait: in blocking commands, and for the end of a pause.
+    pub fn waiting_clients(&self) -> usize {
+        self.blocked_clients.load(Ordering::Relaxed) + self.pause.clients()
     }
 
     /// A client id that nobody has had.

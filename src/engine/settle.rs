@@ -152,7 +152,7 @@ pub fn expire_key(worker: &Worker, db: usize, key: &[u8]) -> bool {
     let Ok(mut guard) = store.locks().lock_soon(store.stripe_of(hash), Mode::Write) else { return false };
     let Some(stripe) = guard.stripe_mut() else { return false };
     let due = stripe.db(db).and_then(|part| part.find(hash, key)).and_then(Entry::expiry);
-    if due.is_none_or(|at| at > clock::unix_ms()) {
+    if due.is_none_or(|at| at > clock::unix_ms()) || worker.node.pause.is_on() {
         return false;
     }
     let removed = remove_told(worker, stripe, db, key, Removal::Expired);

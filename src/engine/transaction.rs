@@ -198,6 +198,10 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
         ctx.session.deferred = true;
         return Ok(());
     }
+    if !ctx.session.replays && node.pause.holds(|| orders.iter().any(|order| order.may_change(node))) {
+        ctx.session.parking = Some(Place::Pause);
+        return Ok(());
+    }
     let loads = |order: &Order<'_>| order.command.facts.flags.contains(flag::LOADING);
     if node.is_loading() && !ctx.session.replays && !orders.iter().all(loads) {
         let reason = text::LOADING;

@@ -211,7 +211,7 @@ fn clients(page: &mut Page<'_>) {
     page.field("maxclients", node.config.get(Id::MaxClients));
     page.field("client_recent_max_input_buffer", input_max);
     page.field("client_recent_max_output_buffer", output_max);
-    page.field("blocked_clients", node.blocked_clients.load(Relaxed));
+    page.field("blocked_clients", node.waiting_clients());
     page.field("tracking_clients", 0);
     page.field("clients_in_timeout_table", timing);
     page.field("total_blocking_keys", page.store().awaited_keys);

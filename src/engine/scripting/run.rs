@@ -177,6 +177,11 @@ fn lock<'a>(ctx: &mut Context<'_, 'a>, call: &Invocation<'_, 'a>) -> bool {
         ctx.session.deferred = true;
         return false;
     }
+    let may_write = || call.flags.map_or(!call.read_only, |flags| !flags.contains(Flags::NO_WRITES));
+    if !replays && ctx.node.pause.holds(may_write) {
+        ctx.session.parking = Some(Place::Pause);
+        return false;
+    }
     if !replays && call.stamp.is_some_and(|stamp| stamp != ctx.node.scripting.libraries.stamp()) {
         // Libraries have changed since the function was looked up; from now on they can't. It happens once in a great while.
         ctx.session.parking = Some(Place::Lane);
@@ -202,7 +207,16 @@ pub fn lock_everything(ctx: &mut Context<'_, '_>) -> bool {
         }
     }
     ctx.session.deferred |= !replays && (node.is_closing() || node.is_loading());
-    !ctx.session.deferred
+    if !replays && node.pause.is_on() {
+        ctx.session.parking = Some(Place::Pause);
+    }
+    !ctx.session.deferred && ctx.session.parking.is_none()
+}
+
+/// Whether a script or function may change the data, by what it says of itself; if it says nothing, by the command's flags.
+pub fn may_change(facts: &Facts, flags: Option<Flags>) -> bool {
+    let by_command = || facts.flags.contains(flag::WRITE) || facts.flags.contains(flag::MAY_REPLICATE);
+    flags.map_or_else(by_command, |flags| !flags.contains(Flags::NO_WRITES))
 }
 
 /// Where a library is to be loaded, if not here: it may take long, and its functions may keep state.

@@ -10,6 +10,7 @@ mod hyperloglog;
 mod latency;
 mod list;
 mod memory;
+mod pause;
 mod pubsub;
 mod server;
 mod set;
