@@ -3,6 +3,7 @@
 mod bitmap;
 mod blocking_list;
 mod client;
+mod cluster;
 pub mod command_docs;
 mod connection;
 mod functions;
@@ -33,6 +34,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     bitmap::COMMANDS,
     blocking_list::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     connection::COMMANDS,
     functions::COMMANDS,
     generic::COMMANDS,
@@ -50,7 +52,9 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     server::latency::COMMANDS,
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
+    server::modules::COMMANDS,
     server::persist::COMMANDS,
+    server::replication::COMMANDS,
     server::slowlog::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,

@@ -68,6 +68,8 @@ settings! {
     RequirePass = text("requirepass", "").live();
     /// Who may use DEBUG.
     EnableDebugCommand = choice("enable-debug-command", GUARD, 0);
+    /// Who may use MODULE LOAD and its kin, which fail in any case.
+    EnableModuleCommand = choice("enable-module-command", GUARD, 0);
     /// Who may change protected settings.
     EnableProtectedConfigs = choice("enable-protected-configs", GUARD, 0);
 

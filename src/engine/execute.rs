@@ -164,7 +164,7 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
         return Err("ERR Command not allowed inside a transaction".into());
     }
     if flags.contains(flag::PROTECTED) {
-        check_protected(worker, session)?;
+        check_protected(worker, session, order.command.facts)?;
     }
     if !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2 {
         check_subscribed(order)?;
@@ -229,18 +229,24 @@ fn refused_without_log(command: &Command<Handling>) -> bool {
     command.facts.flags.contains(flag::WRITE) || command.facts.name == "ping"
 }
 
-/// DEBUG is for those whom `enable-debug-command` allows it.
+/// DEBUG and MODULE are for those whom `enable-debug-command` and `enable-module-command` allow them.
 #[cold]
-fn check_protected(worker: &Worker, session: &Session) -> Result<(), CommandError> {
+fn check_protected(worker: &Worker, session: &Session, facts: &Facts) -> Result<(), CommandError> {
     const YES: i64 = 1;
     const LOCAL: i64 = 2;
-    match worker.node.config.get(Id::EnableDebugCommand) {
+    let (id, name) = match facts.name {
+        "debug" => (Id::EnableDebugCommand, "DEBUG"),
+        _ => (Id::EnableModuleCommand, "MODULE"),
+    };
+    match worker.node.config.get(id) {
         YES => Ok(()),
         LOCAL if session.handle.is_local() => Ok(()),
-        _ => Err("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it \
-                  from a local connection, otherwise you need to set this option in the configuration file, and then \
-                  restart the server."
-            .into()),
+        _ => Err(CommandError::new(format!(
+            "ERR {name} command not allowed. If the enable-{}-command option is set to \"local\", you can run it from a \
+             local connection, otherwise you need to set this option in the configuration file, and then restart the \
+             server.",
+            name.to_ascii_lowercase()
+        ))),
     }
 }
 

@@ -9,8 +9,10 @@ pub mod info;
 pub(super) mod latency;
 pub(super) mod lolwut;
 pub(super) mod memory;
+pub(super) mod modules;
 pub mod persist;
 mod process;
+pub(super) mod replication;
 pub(super) mod slowlog;
 
 use crate::base::clock;

@@ -9,6 +9,7 @@ mod hash;
 mod hyperloglog;
 mod latency;
 mod list;
+mod lone;
 mod memory;
 mod pause;
 mod pubsub;
