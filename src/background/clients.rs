@@ -24,11 +24,13 @@ fn idle_ms(client: &ClientHandle, now_ms: i64) -> i64 {
     now_ms - client.view.active_ms.load(Ordering::Relaxed)
 }
 
-/// Whoever waits for keys or listens to channels is not idle.
+/// Whoever waits for keys, listens to channels or watches is not idle.
 fn may_time_out(client: &ClientHandle) -> bool {
     let view = &client.view;
     let listens = [&view.channels, &view.patterns, &view.shard_channels];
-    client.blocked().is_none() && listens.into_iter().all(|count| count.load(Ordering::Relaxed) == 0)
+    !view.monitors.load(Ordering::Relaxed)
+        && client.blocked().is_none()
+        && listens.into_iter().all(|count| count.load(Ordering::Relaxed) == 0)
 }
 
 #[cfg(test)]

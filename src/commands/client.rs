@@ -266,6 +266,7 @@ fn push_line(lines: &mut String, node: &Node, client: &ClientHandle) {
 fn flags(client: &ClientHandle) -> String {
     let view = &client.view;
     let flags = [
+        (view.monitors.load(Relaxed), 'O'),
         (listens(client), 'P'),
         (view.queued.load(Relaxed) > 0, 'x'),
         (client.blocked().is_some(), 'b'),

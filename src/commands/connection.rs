@@ -189,6 +189,10 @@ fn reset<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
 fn forget(session: &mut Session, node: &Node) {
     session.queue = None;
     pubsub::unsubscribe_all(session, node);
+    if std::mem::take(&mut session.monitors) {
+        node.monitors.remove(&session.handle);
+        session.handle.drop_mail();
+    }
     session.db = 0;
     session.authenticated = node.config.text(Id::RequirePass).is_empty();
     session.reply_mode = ReplyMode::On;

@@ -53,6 +53,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
     server::modules::COMMANDS,
+    server::monitor::COMMANDS,
     server::persist::COMMANDS,
     server::replication::COMMANDS,
     server::slowlog::COMMANDS,

@@ -10,6 +10,7 @@ use super::errand::{self, Place};
 use super::error::{CommandError, echoed, text};
 use super::keys::{self, Keys};
 use super::keyspace::Keyspace;
+use super::monitor;
 use super::node::Node;
 use super::plan::Plan;
 use super::session::{ReplyMode, Session};
@@ -166,6 +167,9 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     if flags.contains(flag::PROTECTED) {
         check_protected(worker, session, order.command.facts)?;
     }
+    if session.monitors && reaches_data(order.command.facts) {
+        return Err("ERR Replica can't interact with the keyspace".into());
+    }
     if !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2 {
         check_subscribed(order)?;
     }
@@ -188,6 +192,11 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
         return Err(text::OUT_OF_MEMORY.into());
     }
     Ok(())
+}
+
+/// What a client that watches may not run: for Redis it is a replica.
+fn reaches_data(facts: &Facts) -> bool {
+    [flag::WRITE, flag::READONLY, flag::MAY_REPLICATE].iter().any(|&bit| facts.flags.contains(bit))
 }
 
 /// Whoever wants the server to end may say so twice, and may stop what keeps it from ending.
@@ -553,6 +562,7 @@ fn run_keeping<'a>(
     let written = matches!(&sink, Sink::Transaction(record) if !record.bytes.is_empty());
     let guard = UnwindGuard { worker, order, written };
     let mut ctx = Context { keys, reply, session, node: &worker.node, worker, call, request: None };
+    let watched = monitor::watch(worker, ctx.session, call);
     let result = (order.handling.run)(&mut ctx, Args(order.argv));
     let Context { mut keys, request, .. } = ctx;
     if let Some(busy) = keys.busy() {
@@ -563,6 +573,12 @@ fn run_keeping<'a>(
     let sequence = settle::settle(worker, flags, order.argv, &mut keys, sink);
     session.published = session.published.max(sequence);
     session.reveal(sequence.max(keys.gate()));
+    if let Some(watched) = watched {
+        watched.note(worker, session, order, call, keys.is_in_script());
+        if matches!(call, Call::Direct) {
+            monitor::tell(worker, session.gate);
+        }
+    }
     let waiting = match (request, &result) {
         (Some(request), Ok(())) => Some(wait(worker, session, reply, order, &mut keys, request)),
         _ => None,

@@ -17,6 +17,7 @@ pub mod keyspace;
 pub mod lane;
 pub mod limits;
 pub mod loading;
+pub mod monitor;
 pub mod node;
 pub mod pause;
 pub mod pipeline;

@@ -16,6 +16,7 @@ use super::durability::Durability;
 use super::histogram::Distribution;
 use super::lane::{self, Lane};
 use super::loading::LoadProgress;
+use super::monitor::Monitors;
 use super::pause::Pause;
 use super::plan::Plan;
 use super::rates::Rates;
@@ -93,6 +94,8 @@ pub struct Node {
     pub skips_checksums: AtomicBool,
     /// The last snapshot has been made: nothing may change any more.
     pub closing: AtomicBool,
+    /// MONITOR.
+    pub monitors: Monitors,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// Channels and who listens.
@@ -169,6 +172,7 @@ impl Node {
             load_progress: LoadProgress::default(),
             skips_checksums: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            monitors: Monitors::default(),
             pause: Pause::default(),
             pubsub: PubSub::default(),
             latency,

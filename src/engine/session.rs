@@ -98,6 +98,8 @@ pub struct View {
     pub no_evict: AtomicBool,
     /// Whether its reads leave LRU and LFU bits alone (CLIENT NO-TOUCH).
     pub no_touch: AtomicBool,
+    /// Whether it watches commands (MONITOR).
+    pub monitors: AtomicBool,
 }
 
 #[derive(Default)]
@@ -144,6 +146,8 @@ pub struct Session {
     pub waiting: Option<Arc<BlockedCall>>,
     /// Whether it replays what a primary or our own journal says: that is obeyed even where a client would be refused.
     pub replays: bool,
+    /// MONITOR.
+    pub monitors: bool,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// The protocol of its replies; always that of the connection's [`crate::resp::Reply`].
@@ -349,6 +353,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             waiting: None,
             replays: false,
+            monitors: false,
             no_touch: false,
             protocol: Protocol::Resp2,
             command: 0,

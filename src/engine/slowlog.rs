@@ -66,11 +66,16 @@ impl SlowLog {
 
 /// A command's arguments without passwords, shortened as Redis shortens them.
 pub fn shorten(name: &str, argv: &[&[u8]]) -> Vec<Vec<u8>> {
+    shorten_all(&redacted(name, argv))
+}
+
+/// A command's arguments without passwords.
+pub(super) fn redacted<'a>(name: &str, argv: &[&'a [u8]]) -> Vec<&'a [u8]> {
     let mut argv = argv.to_vec();
     for place in secrets(name, &argv) {
         argv[place] = b"(redacted)";
     }
-    shorten_all(&argv)
+    argv
 }
 
 /// The places of passwords, and of the user names beside them.

@@ -13,6 +13,7 @@ use super::context::{Call, Context};
 use super::errand::{self, Errand, Place};
 use super::error::{CommandError, CommandResult, text};
 use super::execute::{self, Order};
+use super::monitor;
 use super::node::Node;
 use super::plan::Plan;
 use super::session::Session;
@@ -302,6 +303,7 @@ fn run_locked<'q>(
         ctx.session.reveal(sequence);
     }
     ctx.worker.send_told(ctx.session.gate);
+    monitor::tell(ctx.worker, ctx.session.gate);
     drop(held);
     for mut effects in leftovers {
         super::settle::after(ctx.worker, &mut effects);

@@ -27,6 +27,8 @@ pub struct Worker {
     pub waiting: Waiting,
     /// Messages that a command has to tell: they go out, under its locks, when its record has its number.
     told: RefCell<Vec<Delivery>>,
+    /// Lines for those who watch, of the command that runs.
+    pub(super) monitored: RefCell<Vec<String>>,
     /// Errands that nothing is in the way of.
     pub(super) errands: RefCell<VecDeque<Arc<Errand>>>,
     /// Whether errands are being run.
@@ -48,6 +50,7 @@ impl Worker {
             ready: RefCell::default(),
             waiting: Waiting::default(),
             told: RefCell::default(),
+            monitored: RefCell::default(),
             errands: RefCell::default(),
             runs_errands: Cell::new(false),
             is_lane: false,

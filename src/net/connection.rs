@@ -643,6 +643,9 @@ impl Drop for Connection {
             .iter()
             .for_each(|channel| node.pubsub.unsubscribe(Space::Shard, channel, id));
         subscriptions.patterns.iter().for_each(|pattern| node.pubsub.unsubscribe_pattern(pattern, id));
+        if self.session.monitors {
+            node.monitors.remove(&self.session.handle);
+        }
         node.clients.remove(&id);
         self.worker.stats.connections.fetch_sub(1, Ordering::Relaxed);
     }

@@ -10,6 +10,7 @@ pub(super) mod latency;
 pub(super) mod lolwut;
 pub(super) mod memory;
 pub(super) mod modules;
+pub(super) mod monitor;
 pub mod persist;
 mod process;
 pub(super) mod replication;

@@ -11,6 +11,7 @@ mod latency;
 mod list;
 mod lone;
 mod memory;
+mod monitor;
 mod pause;
 mod pubsub;
 mod server;
