@@ -24,11 +24,12 @@ fn idle_ms(client: &ClientHandle, now_ms: i64) -> i64 {
     now_ms - client.view.active_ms.load(Ordering::Relaxed)
 }
 
-/// Whoever waits for keys, listens to channels or watches is not idle.
+/// Whoever waits for keys or for the end of a pause, listens to channels or watches is not idle.
 fn may_time_out(client: &ClientHandle) -> bool {
     let view = &client.view;
     let listens = [&view.channels, &view.patterns, &view.shard_channels];
-    !view.monitors.load(Ordering::Relaxed)
+    let is_exempt = [&view.monitors, &view.paused].into_iter().any(|flag| flag.load(Ordering::Relaxed));
+    !is_exempt
         && client.blocked().is_none()
         && listens.into_iter().all(|count| count.load(Ordering::Relaxed) == 0)
 }

@@ -269,7 +269,7 @@ fn flags(client: &ClientHandle) -> String {
         (view.monitors.load(Relaxed), 'O'),
         (listens(client), 'P'),
         (view.queued.load(Relaxed) > 0, 'x'),
-        (client.blocked().is_some(), 'b'),
+        (client.blocked().is_some() || view.paused.load(Relaxed), 'b'),
         (client.is_killed(), 'c'),
         (client.is_unix, 'U'),
         (view.no_evict.load(Relaxed), 'e'),

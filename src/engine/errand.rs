@@ -174,6 +174,9 @@ pub(super) fn send(worker: &Worker, errand: Arc<Errand>, place: Place) {
         Place::Lane => worker.node.lane.push(errand),
         Place::Home => worker.node.lane.push_home(errand),
         Place::Pause => {
+            if let Errand::Request(away) = &*errand {
+                away.handle.view.paused.store(true, Ordering::Relaxed);
+            }
             if !worker.node.pause.park(errand.clone()) {
                 worker.node.lane.push(errand);
             }
@@ -235,6 +238,7 @@ pub(super) fn run_one(worker: &Worker, errand: &Arc<Errand>) {
 
 fn run_request(worker: &Worker, errand: &Arc<Errand>, away: &Away) {
     let Some(mut request) = away.take(|state| matches!(state, State::Waiting(_))) else { return };
+    away.handle.view.paused.store(false, Ordering::Relaxed);
     let Request { session, argv, reply } = &mut *request;
     let slices: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
     let ran =

@@ -98,6 +98,8 @@ pub struct View {
     pub no_evict: AtomicBool,
     /// Whether its reads leave LRU and LFU bits alone (CLIENT NO-TOUCH).
     pub no_touch: AtomicBool,
+    /// Whether its request waits for the end of a pause.
+    pub paused: AtomicBool,
     /// Whether it watches commands (MONITOR).
     pub monitors: AtomicBool,
 }

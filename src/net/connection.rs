@@ -41,6 +41,8 @@ const PIECES_MAX: usize = 64;
 const AHEAD_BYTES_MAX: usize = 1024 * 1024;
 /// Replies wait for that of a request that runs elsewhere for as long: clients take half a pipeline's replies for its loss.
 const HELD_BACK_MS_MAX: i64 = 5;
+/// In a pause a client looks no more often whether a script keeps it waiting.
+const PAUSED_LOOK_MS: i64 = 100;
 
 thread_local! {
     /// The worker's buffers, lent to the connection that runs.
@@ -137,7 +139,8 @@ impl Connection {
                 return Some(away.since_ms() + HELD_BACK_MS_MAX);
             }
             let patience_ms = self.worker.node.config.get(Id::BusyReplyThreshold);
-            return Some(away.since_ms() + patience_ms.max(1));
+            let least_ms = if self.worker.node.pause.is_on() { PAUSED_LOOK_MS } else { 1 };
+            return Some(away.since_ms() + patience_ms.max(least_ms));
         }
         self.session.waiting.as_ref()?.deadline_ms()
     }

@@ -39,6 +39,7 @@ fn writes_wait_and_reads_do_not() {
     let mut paused: Vec<Client> = commands.iter().map(|_| server.client()).collect();
     paused.iter_mut().zip(commands).for_each(|(client, command)| send(client, command));
     server.await_blocked(commands.len());
+    assert_eq!(client.call(&["CLIENT", "LIST"]).text().matches(" flags=b ").count(), commands.len());
     for command in ["GET k", "PING", "EVAL_RO return(1) 0", "CONFIG GET hz", "MULTI", "GET k", "EXEC"] {
         assert!(!matches!(client.call(&words(command)), Reply::Error(_)), "{command}");
     }
@@ -59,6 +60,7 @@ fn writes_wait_and_reads_do_not() {
         );
     }
     server.await_blocked(0);
+    assert!(!client.call(&["CLIENT", "LIST"]).text().contains(" flags=b "));
 }
 
 #[test]
