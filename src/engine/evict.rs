@@ -133,8 +133,8 @@ fn time_us(tenacity: u32) -> u64 {
     }
 }
 
-/// Whether keys may go: not once the last snapshot is being made or the data loaded, nor in a pause. Who has looked under a stripe's lock, and
-/// he alone, knows (see `execute::run_direct`).
+/// Whether keys may go: not once the last snapshot is being made or the data loaded, nor in a pause. Who has looked under a
+/// stripe's lock, and he alone, knows (see `execute::run_direct`).
 fn may_change(node: &Node) -> bool {
     !node.is_closing() && !node.is_loading() && !node.pause.is_on()
 }
