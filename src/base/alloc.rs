@@ -8,7 +8,7 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_void};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use mimalloc::MiMalloc;
 
@@ -18,12 +18,8 @@ const FOLD_BYTES: i64 = 32 * 1024;
 /// Allocations up to this size are moved when they shrink by a size class.
 const MOVED_BYTES_MAX: usize = 128 * 1024;
 
-/// In use from where on huge pages are worth having.
-const HUGE_PAGES_BYTES_MIN: i64 = 4 << 20;
-
 static USED: Apart<AtomicI64> = Apart(AtomicI64::new(0));
 static PEAK: AtomicUsize = AtomicUsize::new(0);
-static HUGE_PAGES_WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Alone in its cache line (pair): every thread writes the total now and then, and what stands beside it, the clock among
 /// other things, is read by every command.
@@ -78,25 +74,6 @@ pub fn statistics() -> String {
     text
 }
 
-/// Has the kernel back the heap with small pages. Filling a huge page takes it milliseconds on some machines, in the middle of
-/// a command, and with one for each thread's first allocation an idle server is 8 MB larger.
-pub fn use_small_pages() {
-    allow_huge_pages(false);
-}
-
-/// Has the kernel back the heap with huge pages as soon as it is large. With a million keys that saves about a fifth of what
-/// a pipelined GET or SET costs, at the price of pauses while memory grows.
-pub fn want_huge_pages() {
-    HUGE_PAGES_WANTED.store(true, Ordering::Relaxed);
-}
-
-#[cold]
-fn allow_huge_pages(allowed: bool) {
-    // Where the kernel has no such switch, the heap is as it was.
-    #[cfg(target_os = "linux")]
-    let _ = nix::sys::prctl::set_thp_disable(!allowed);
-}
-
 /// The bytes that a request of `size` really takes: mimalloc's size classes, multiples of 16 up to 128 and then four to each
 /// doubling.
 #[inline]
@@ -133,10 +110,7 @@ fn count(bytes: i64) {
 
 #[cold]
 fn fold(bytes: i64) {
-    let used = USED.0.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    if used >= HUGE_PAGES_BYTES_MIN && HUGE_PAGES_WANTED.swap(false, Ordering::Relaxed) {
-        allow_huge_pages(true);
-    }
+    USED.0.fetch_add(bytes, Ordering::Relaxed);
 }
 
 /// Folds the calling thread's count into the total, so that a quiet moment reads exactly.

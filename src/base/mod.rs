@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod extended;
 pub mod glob;
 pub mod hash;
+pub mod heap;
 pub mod latency;
 pub mod log;
 pub mod number;

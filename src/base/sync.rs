@@ -30,6 +30,14 @@ impl Condvar {
     }
 }
 
+/// Lets others go first.
+pub fn yield_now() {
+    #[cfg(tartan_loom)]
+    loom::thread::yield_now();
+    #[cfg(not(tartan_loom))]
+    std::thread::yield_now();
+}
+
 /// Atomics, likewise.
 pub mod atomic {
     #[cfg(tartan_loom)]

@@ -17,7 +17,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::listening::{Bound, Listening};
 use crate::background;
-use crate::base::{alloc, clock, log};
+use crate::base::heap::{self, HugePages};
+use crate::base::{clock, log};
 use crate::commands;
 use crate::config::{Config, Id};
 use crate::engine::lane::Lane;
@@ -28,10 +29,10 @@ use crate::net::Workers;
 
 /// Runs a server until it is told to stop.
 pub fn run(config: Config) -> ExitCode {
-    alloc::use_small_pages();
-    if !config.is_on(Id::DisableThp) {
-        alloc::want_huge_pages();
-    }
+    heap::use_huge_pages(match config.is_on(Id::DisableThp) {
+        true => HugePages::Ahead,
+        false => HugePages::AtFirstTouch,
+    });
     clock::start();
     if let Err(error) = startup::open_log(&config) {
         log::warning!("Can't open the log file: {error}");
