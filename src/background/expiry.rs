@@ -45,8 +45,11 @@ pub(super) async fn run(worker: Worker, due: Arc<Notify>) {
             let (started_us, started_ns) = (clock::monotonic_us(), clock::monotonic_ns());
             next = slice(&worker, stripe, started_us + SLICE_US);
             worker.node.latency.note_since("expire-cycle", started_ns);
+            let worked_us = clock::monotonic_us() - started_us;
+            let upkeep = &worker.node.upkeep;
+            upkeep.expiry_us.fetch_add(worked_us, Ordering::Relaxed);
             if next.is_some() {
-                let worked_us = clock::monotonic_us() - started_us;
+                upkeep.expiry_cut.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(pause(worked_us, share_percent(&worker.node))).await;
             }
         }

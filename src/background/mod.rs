@@ -10,14 +10,15 @@ mod expiry;
 mod pause;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::base::{alloc, clock};
-use crate::config::Id;
 use crate::engine::Node;
+use crate::engine::evict::excess_bytes;
 use crate::engine::worker::Worker;
 
 /// How often INFO's rates are sampled.
@@ -53,11 +54,15 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
     let mut sampled_us = clock::monotonic_us();
     let mut peak = 0;
     loop {
-        tokio::time::sleep(Duration::from_millis(1000 / node.config.get(Id::Hz).clamp(1, 500) as u64)).await;
+        tokio::time::sleep(Duration::from_millis(1000 / node.rounds_per_second())).await;
         clock::tick();
         alloc::settle_thread();
         alloc::note_peak();
         give_back_freed(&node, &mut peak);
+        node.upkeep.note_excess(excess_bytes(&node.config) > 0);
+        if node.cron_paused.load(Relaxed) {
+            continue;
+        }
         if expiry::is_due(&node) {
             expiry_due.notify_one();
         }

@@ -19,6 +19,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::RwLock;
 
 use super::clock;
+use super::syslog::Syslog;
 
 /// How much an event matters. The order and the numbers are those of the setting `loglevel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,8 @@ static JSON: AtomicBool = AtomicBool::new(false);
 static STATUS: AtomicBool = AtomicBool::new(false);
 /// Where lines go; standard output when empty.
 static FILE: RwLock<Option<PathBuf>> = RwLock::new(None);
+/// Where they go as well.
+static SYSLOG: RwLock<Option<Syslog>> = RwLock::new(None);
 
 /// Sets the least level that is logged, by the number of the `loglevel` setting (0 debug ... 4 nothing).
 pub fn set_level(level: u8) {
@@ -82,6 +85,13 @@ pub fn set_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Sends messages to the system's log daemon as well, under the name `ident` and a facility by its number in `syslog(3)`.
+/// Fails when there is no daemon.
+pub fn set_syslog(ident: &str, facility: u8) -> io::Result<()> {
+    *SYSLOG.write() = Some(Syslog::open(Path::new("/dev/log"), ident, facility)?);
+    Ok(())
+}
+
 /// Whether events of `level` are logged.
 #[inline]
 pub fn is_enabled(level: Level) -> bool {
@@ -97,6 +107,9 @@ pub fn write(level: Level, message: Arguments<'_>, fields: &[(&str, &dyn Display
     };
     // There is nobody left to tell when the log itself cannot be written.
     let _ = emit(line.as_bytes());
+    if let Some(syslog) = &*SYSLOG.read() {
+        syslog.send(timestamp(clock::unix_us()), TimeZone::system(), severity(level), &message.to_string());
+    }
 }
 
 /// Logs at level debug: `debug!("text {}", value; field = value)`.
@@ -201,6 +214,16 @@ fn level_mark(level: Level) -> char {
         Level::Verbose => '-',
         Level::Notice => '*',
         Level::Warning | Level::Nothing => '#',
+    }
+}
+
+/// The numbers of `syslog(3)`: warning, notice, info, debug.
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::Debug => 7,
+        Level::Verbose => 6,
+        Level::Notice => 5,
+        Level::Warning | Level::Nothing => 4,
     }
 }
 

@@ -89,6 +89,7 @@ fn wait<'a>(ctx: &mut Context<'_, 'a>, keys: &[&'a [u8]], deadline_ms: Option<i6
         deadline_ms,
         arguments: None,
         timeout_reply: TimeoutReply::NullArray,
+        is_work: false,
         then: None,
     });
 }

@@ -8,6 +8,7 @@ use crate::base::clock;
 use crate::base::number::parse_i64;
 use crate::engine::blocking::{UNBLOCKED, deadline_from_milliseconds};
 use crate::engine::error::echoed;
+use crate::engine::execute::count_error;
 use crate::engine::pause::Paused;
 use crate::engine::session::{ClientHandle, ReplyMode};
 use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Node, Row, keyless, text, whole};
@@ -383,6 +384,9 @@ fn unblock<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let id = args.integer(2)? as u64;
     let call = ctx.node.clients.get(&id).and_then(|client| client.blocked());
     let done = call.is_some_and(|call| call.unblock(ctx.node, error));
+    if let Some(error) = error.filter(|_| done) {
+        count_error(ctx.worker, &error.into());
+    }
     ctx.reply.integer(done.into());
     Ok(())
 }

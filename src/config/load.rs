@@ -9,12 +9,13 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::setting::{Kind, Reason, Setting, Value, text_value};
 use super::special::os_reason;
-use super::store::Config;
+use super::store::{Config, Rename};
 use super::table::find;
 use crate::base::quoting::{quote, split_words};
 
@@ -27,6 +28,8 @@ const PREFIX: &str = "TARTAN_";
 pub struct Sources {
     /// The configuration file.
     pub file: Option<PathBuf>,
+    /// Whether more of it comes from the standard input.
+    pub reads_input: bool,
     /// Arguments after it.
     pub flags: Vec<Vec<u8>>,
     /// Names and values of the process's environment.
@@ -52,13 +55,20 @@ pub enum LoadError {
         /// What is wrong.
         reason: Reason,
     },
+    /// The settings cannot be put into effect.
+    Setting {
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// Where a line of configuration is.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Place {
     /// In a file, at a line counted from 1.
     File(PathBuf, usize),
+    /// On standard input, at a line counted from 1.
+    Input(usize),
     /// Among the flags.
     Flags,
     /// In the variable of this name.
@@ -69,7 +79,10 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::File(path, line) => {
-                write!(f, "Reading the configuration file '{}', at line {line}", path.display())
+                write!(f, "Reading the configuration file, at line {line} of '{}'", path.display())
+            }
+            Place::Input(line) => {
+                write!(f, "Reading the configuration file, at line {line} of the standard input")
             }
             Place::Flags => write!(f, "Reading the command line"),
             Place::Environment(name) => write!(f, "Reading the environment variable {name}"),
@@ -79,13 +92,13 @@ impl fmt::Display for Place {
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = env!("CARGO_PKG_VERSION");
-        writeln!(f, "\n*** FATAL CONFIG FILE ERROR (Tartan {version}) ***")?;
+        let head = format_args!("\n*** FATAL CONFIG FILE ERROR (Redis {}) ***", crate::base::REDIS_VERSION);
         match self {
             LoadError::Unreadable { path, reason } => {
-                write!(f, "Can't open the configuration file '{}'\n{reason}", path.display())
+                write!(f, "Fatal error, can't open config file '{}': {reason}", path.display())
             }
-            LoadError::Line { place, line, reason } => write!(f, "{place}\n>>> '{line}'\n{reason}"),
+            LoadError::Line { place, line, reason } => write!(f, "{head}\n{place}\n>>> '{line}'\n{reason}"),
+            LoadError::Setting { reason } => write!(f, "{head}\n{reason}"),
         }
     }
 }
@@ -101,6 +114,13 @@ impl Config {
             config.load_file(&path, 0)?;
             config.set_file(path);
         }
+        if sources.reads_input {
+            let mut content = Vec::new();
+            std::io::stdin()
+                .read_to_end(&mut content)
+                .map_err(|error| unreadable(Path::new("standard input"), &error))?;
+            config.load_content(&content, 0, Place::Input)?;
+        }
         config.load_flags(&sources.flags)?;
         for (name, value) in &sources.environment {
             config.load_variable(name, value)?;
@@ -108,17 +128,24 @@ impl Config {
         Ok(config)
     }
 
-    fn load_file(&self, path: &Path, depth: usize) -> Result<(), LoadError> {
+    fn load_file(&mut self, path: &Path, depth: usize) -> Result<(), LoadError> {
         let content = fs::read(path).map_err(|error| unreadable(path, &error))?;
+        self.load_content(&content, depth, |line| Place::File(path.to_path_buf(), line))
+    }
+
+    fn load_content(
+        &mut self,
+        content: &[u8],
+        depth: usize,
+        place: impl Fn(usize) -> Place,
+    ) -> Result<(), LoadError> {
         for (index, line) in content.split(|&byte| byte == b'\n').enumerate() {
-            let line = line.trim_ascii();
-            let place = || Place::File(path.to_path_buf(), index + 1);
-            self.load_line(line, depth, place)?;
+            self.load_line(line.trim_ascii(), depth, || place(index + 1))?;
         }
         Ok(())
     }
 
-    fn load_flags(&self, flags: &[Vec<u8>]) -> Result<(), LoadError> {
+    fn load_flags(&mut self, flags: &[Vec<u8>]) -> Result<(), LoadError> {
         lines_of_flags(flags)
             .iter()
             .try_for_each(|line| self.load_line(line.trim_ascii(), 0, || Place::Flags))
@@ -139,7 +166,7 @@ impl Config {
         })
     }
 
-    fn load_line(&self, line: &[u8], depth: usize, place: impl Fn() -> Place) -> Result<(), LoadError> {
+    fn load_line(&mut self, line: &[u8], depth: usize, place: impl Fn() -> Place) -> Result<(), LoadError> {
         if line.is_empty() || line[0] == b'#' {
             return Ok(());
         }
@@ -158,9 +185,14 @@ impl Config {
                 }
                 included(pattern).iter().try_for_each(|path| self.load_file(path, depth + 1))
             }
+            [name, from, to] if name.eq_ignore_ascii_case(b"rename-command") => {
+                let (line, place) = (String::from_utf8_lossy(line).into_owned(), place());
+                self.renames.push(Rename { from: from.clone(), to: to.clone(), place, line });
+                Ok(())
+            }
             [name, values @ ..] => match find(name) {
                 Some((row, _)) => self.assign(row, values).map_err(wrong),
-                None => Err(wrong("Bad directive or wrong number of arguments".into())),
+                None => refuse_directive(name, values).map_err(|reason| wrong(reason.into())),
             },
         }
     }
@@ -186,6 +218,19 @@ impl Config {
             value = text_value(&[&before, b" ".as_slice(), text].concat());
         }
         self.store(row.id, &value)
+    }
+}
+
+/// What is no setting: names that Redis still passes over, or the reason why there is no such line here.
+fn refuse_directive(name: &[u8], values: &[Vec<u8>]) -> Result<(), &'static str> {
+    let name = name.to_ascii_lowercase();
+    match (name.as_slice(), values) {
+        (b"list-max-ziplist-entries" | b"list-max-ziplist-value" | b"lua-replicate-commands", [_]) => Ok(()),
+        (b"loadmodule", [_, ..]) => Err("modules are not supported"),
+        (b"sentinel", [_, ..]) => Err("sentinel directive while not in sentinel mode"),
+        (name, []) if name.contains(&b'.') => Err("Module config specified without value"),
+        (name, _) if name.contains(&b'.') => Err("modules are not supported"),
+        _ => Err("Bad directive or wrong number of arguments"),
     }
 }
 
@@ -367,6 +412,7 @@ mod tests {
                 ("TARTAN_TYPO".to_owned(), b"1".to_vec()),
                 ("HOME".to_owned(), b"/".to_vec()),
             ],
+            reads_input: false,
         };
         let config = Config::load(&sources).unwrap();
         let numbers = [Id::Hz, Id::Timeout, Id::MaxClients, Id::MaxMemory, Id::Port].map(|id| config.get(id));
@@ -402,36 +448,38 @@ mod tests {
             let directory = Directory::new(name, &[("main.conf", text), ("bad.conf", "hz abc\n")]);
             let sources = Sources { file: Some(directory.0.join("main.conf")), ..Sources::default() };
             let shown = Config::load(&sources).unwrap_err().to_string();
-            let head = format!("\n*** FATAL CONFIG FILE ERROR (Tartan {}) ***\n", env!("CARGO_PKG_VERSION"));
-            assert_eq!(shown, head + &expected.replace("DIR", directory.0.to_str().unwrap()));
+            let head = "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.4) ***\n";
+            let head = if expected.starts_with("Fatal") { "" } else { head };
+            assert_eq!(shown, head.to_owned() + &expected.replace("DIR", directory.0.to_str().unwrap()));
         };
-        let line = "Reading the configuration file 'DIR/main.conf', at line";
+        let line = |number| format!("Reading the configuration file, at line {number} of 'DIR/main.conf'");
         check(
             "memory",
             "# c\n\n maxmemory abc \n",
-            &format!("{line} 3\n>>> 'maxmemory abc'\nargument must be a memory value"),
+            &format!("{}\n>>> 'maxmemory abc'\nargument must be a memory value", line(3)),
         );
         check(
             "quotes",
             "port \"abc\n",
-            &format!("{line} 1\n>>> 'port \"abc'\nUnbalanced quotes in configuration line"),
+            &format!("{}\n>>> 'port \"abc'\nUnbalanced quotes in configuration line", line(1)),
         );
-        check("words", "hz\n", &format!("{line} 1\n>>> 'hz'\nwrong number of arguments"));
+        check("words", "hz\n", &format!("{}\n>>> 'hz'\nwrong number of arguments", line(1)));
         check(
             "included",
             "port 1\ninclude DIR/bad.conf\n",
-            "Reading the configuration file 'DIR/bad.conf', at line 1\n>>> 'hz abc'\nargument couldn't be parsed into an integer",
+            "Reading the configuration file, at line 1 of 'DIR/bad.conf'\n>>> 'hz abc'\nargument couldn't be parsed into an integer",
         );
         check(
             "missing",
             "include DIR/nowhere.conf\n",
-            "Can't open the configuration file 'DIR/nowhere.conf'\nNo such file or directory",
+            "Fatal error, can't open config file 'DIR/nowhere.conf': No such file or directory",
         );
         check(
             "loop",
             "include DIR/main.conf\n",
             &format!(
-                "{line} 1\n>>> 'include DIR/main.conf'\nConfiguration files include each other too deeply"
+                "{}\n>>> 'include DIR/main.conf'\nConfiguration files include each other too deeply",
+                line(1)
             ),
         );
     }

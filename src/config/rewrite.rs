@@ -49,21 +49,30 @@ impl From<io::Error> for RewriteError {
 impl Config {
     /// Writes the values in force into the configuration file. Blocks on the disk.
     pub fn rewrite(&self) -> Result<(), RewriteError> {
+        self.rewrite_with(false)
+    }
+
+    /// As `rewrite`, with a line for every setting, even where it has its default: for tests.
+    pub fn rewrite_all(&self) -> Result<(), RewriteError> {
+        self.rewrite_with(true)
+    }
+
+    fn rewrite_with(&self, all: bool) -> Result<(), RewriteError> {
         let path = self.file().ok_or(RewriteError::NoFile)?;
         let old = match fs::read(path) {
             // A file that is gone is written anew.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
-        Ok(replace_file(path, &self.rewritten(&old))?)
+        Ok(replace_file(path, &self.rewritten(&old, all))?)
     }
 
-    /// The new content of a file whose content is `old`.
-    fn rewritten(&self, old: &[u8]) -> Vec<u8> {
+    /// The new content of a file whose content is `old`, with lines for `all` settings or those that need one.
+    fn rewritten(&self, old: &[u8], all: bool) -> Vec<u8> {
         let mut document = Document::read(old);
         for row in SETTINGS {
             for (line, is_needed) in row.file_lines(&self.value(row)) {
-                document.put(row.id, line, is_needed);
+                document.put(row.id, line, is_needed || all);
             }
         }
         document.drop_left_over();
@@ -165,10 +174,11 @@ mod tests {
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         config.set(&pairs, false).unwrap();
         let directory = format!("dir \"{}\"\n", std::env::current_dir().unwrap().display());
-        let text = String::from_utf8(config.rewritten(old.as_bytes())).unwrap();
+        let text = String::from_utf8(config.rewritten(old.as_bytes(), false)).unwrap();
         assert!(text.contains(&directory), "{text}");
         // Threads are as many as the machine has CPUs: no line, unless the file has one.
-        text.replace(&directory, "").replace("save 3600 1\nsave 300 100\nsave 60 10000\n", "")
+        let text = text.replace(&directory, "").replace("save 3600 1\nsave 300 100\nsave 60 10000\n", "");
+        text.replace("latency-tracking-info-percentiles 50 99 99.9\n", "")
     }
 
     #[test]

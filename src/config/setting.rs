@@ -13,6 +13,9 @@ use crate::base::quoting::quote;
 /// Why a value was refused, in Redis's words.
 pub(super) type Reason = Cow<'static, str>;
 
+/// Tells what is wrong with a text.
+pub(super) type Check = fn(&[u8]) -> Result<(), &'static str>;
+
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
@@ -34,6 +37,14 @@ pub struct Setting {
     pub is_hidden: bool,
     /// Whether the default is the number of CPUs.
     per_cpu: bool,
+    /// Whether it has no effect here, and is there only so that files and tools for Redis go on working. README lists these.
+    pub is_inert: bool,
+    /// Why any value but the default is refused, if it is: what it asks for would be missed.
+    default_only: Option<&'static str>,
+    /// What a text must be besides.
+    check: Option<Check>,
+    /// The index of a choice that means the same as an earlier one, and that one.
+    synonym: Option<(i64, i64)>,
 }
 
 /// The type of a setting.
@@ -82,6 +93,17 @@ pub enum Kind {
     SavePoints,
     /// `latency-tracking-info-percentiles`: percentages.
     Percentiles,
+    /// `shutdown-on-sigterm` and its kin: any of several names, stored as flags; the first name means none of the others.
+    Flags {
+        /// The names; that at place n > 0 has the flag `1 << (n - 1)`.
+        names: &'static [&'static str],
+        /// Names that exclude each other, and what Redis says to that.
+        exclusive: (i64, &'static str),
+    },
+    /// `oom-score-adj-values`: three numbers.
+    OomScores,
+    /// `replicaof`: host and port.
+    ReplicaOf,
     /// A name of a file or folder, without a path; what it is goes into the message.
     FileName {
         /// Its default.
@@ -165,11 +187,38 @@ pub(super) const fn file_name(name: &'static str, default: &'static str, refusal
     Setting::new(name, Kind::FileName { default, refusal })
 }
 
+pub(super) const fn shutdown_flags(name: &'static str) -> Setting {
+    Setting::new(name, Kind::Flags { names: special::SHUTDOWN_WORDS, exclusive: special::SAVE_OR_NOT })
+}
+
+pub(super) const fn oom_scores(name: &'static str) -> Setting {
+    Setting::new(name, Kind::OomScores)
+}
+
+pub(super) const fn replica_of(name: &'static str) -> Setting {
+    Setting::new(name, Kind::ReplicaOf)
+}
+
 impl Setting {
     const fn new(name: &'static str, kind: Kind) -> Setting {
         let (alias, clamp) = (None, None);
-        let (is_live, is_protected, is_hidden, per_cpu) = (false, false, false, false);
-        Setting { id: Id::Bind, name, alias, kind, is_live, is_protected, clamp, is_hidden, per_cpu }
+        let (is_live, is_protected, is_hidden, per_cpu, is_inert) = (false, false, false, false, false);
+        let (default_only, check, synonym) = (None, None, None);
+        Setting {
+            id: Id::Bind,
+            name,
+            alias,
+            kind,
+            is_live,
+            is_protected,
+            clamp,
+            is_hidden,
+            per_cpu,
+            is_inert,
+            default_only,
+            check,
+            synonym,
+        }
     }
 
     pub(super) const fn id(self, id: Id) -> Setting {
@@ -200,6 +249,25 @@ impl Setting {
         Setting { per_cpu: true, ..self }
     }
 
+    /// Accepted, without effect here.
+    pub(super) const fn inert(self) -> Setting {
+        Setting { is_inert: true, ..self }
+    }
+
+    /// Refuses any value but the default for this reason.
+    pub(super) const fn default_only(self, reason: &'static str) -> Setting {
+        Setting { default_only: Some(reason), ..self }
+    }
+
+    pub(super) const fn checked(self, check: Check) -> Setting {
+        Setting { check: Some(check), ..self }
+    }
+
+    /// The choice at `place` is stored as the one at `meaning`.
+    pub(super) const fn synonym(self, place: i64, meaning: i64) -> Setting {
+        Setting { synonym: Some((place, meaning)), ..self }
+    }
+
     /// Its name, then its alias if it has one.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.alias)
@@ -209,7 +277,27 @@ impl Setting {
     pub fn takes_words(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Addresses { .. } | Kind::OutputLimits | Kind::SavePoints | Kind::Percentiles
+            Kind::Addresses { .. }
+                | Kind::OutputLimits
+                | Kind::SavePoints
+                | Kind::Percentiles
+                | Kind::Flags { .. }
+                | Kind::OomScores
+                | Kind::ReplicaOf
+        )
+    }
+
+    /// Whether its values are texts.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Text { .. }
+                | Kind::FileName { .. }
+                | Kind::Addresses { .. }
+                | Kind::SavePoints
+                | Kind::Percentiles
+                | Kind::OomScores
+                | Kind::ReplicaOf
         )
     }
 
@@ -223,7 +311,9 @@ impl Setting {
             Kind::Number { default, .. } | Kind::Choice { default, .. } => Value::Number(default),
             Kind::Text { default } | Kind::Addresses { default } => text_value(default.as_bytes()),
             Kind::Directory => text_value(&special::current_directory()),
-            Kind::KeyspaceEvents => Value::Number(0),
+            Kind::KeyspaceEvents | Kind::Flags { .. } => Value::Number(0),
+            Kind::OomScores => text_value(special::DEFAULT_OOM_SCORES),
+            Kind::ReplicaOf => text_value(b""),
             Kind::OutputLimits => Value::Limits(special::DEFAULT_OUTPUT_LIMITS),
             Kind::SavePoints => text_value(special::DEFAULT_SAVE_POINTS),
             Kind::Percentiles => text_value(special::DEFAULT_PERCENTILES),
@@ -231,13 +321,32 @@ impl Setting {
         }
     }
 
-    /// Reads a value: one word, or any number where `takes_words`. `current` is what partial values add to.
+    /// Reads and checks a value: one word, or any number where `takes_words`. `current` is what partial values add to.
     pub(super) fn parse(&self, words: &[&[u8]], current: &Value) -> Result<Value, Reason> {
+        let value = self.parse_words(words, current)?;
+        match (&value, self.default_only) {
+            (Value::Text(text), _) => self.check.map_or(Ok(()), |check| check(text))?,
+            (_, Some(reason)) if value != self.default_value() => return Err(reason.into()),
+            _ => {}
+        }
+        Ok(value)
+    }
+
+    fn parse_words(&self, words: &[&[u8]], current: &Value) -> Result<Value, Reason> {
         let word = words.first().copied().unwrap_or_default();
         match &self.kind {
             Kind::Bool { .. } => parse_bool(word).map(Value::Number),
             Kind::Number { min, max, unit, .. } => self.parse_number(word, *min, *max, *unit),
-            Kind::Choice { names, .. } => parse_choice(word, names).map(Value::Number),
+            Kind::Choice { names, .. } => {
+                let index = parse_choice(word, names)?;
+                let meant = self.synonym.filter(|(place, _)| *place == index);
+                Ok(Value::Number(meant.map_or(index, |(_, meaning)| meaning)))
+            }
+            Kind::Flags { names, exclusive } => {
+                special::parse_flags(words, names, *exclusive).map(Value::Number)
+            }
+            Kind::OomScores => special::parse_oom_scores(words).map(|text| text_value(&text)),
+            Kind::ReplicaOf => special::parse_replica_of(words).map(|text| text_value(&text)),
             Kind::Text { .. } => Ok(text_value(word)),
             Kind::Addresses { .. } => special::parse_addresses(words).map(|text| text_value(&text)),
             Kind::Directory => special::parse_directory(word).map(|text| text_value(&text)),
@@ -245,10 +354,9 @@ impl Setting {
             Kind::OutputLimits => special::parse_output_limits(words, current).map(Value::Limits),
             Kind::SavePoints => special::parse_save_points(words).map(|text| text_value(&text)),
             Kind::Percentiles => special::parse_percentiles(words).map(|text| text_value(&text)),
-            Kind::FileName { refusal, .. } => match word.contains(&b'/') || word.is_empty() {
-                true => Err((*refusal).into()),
-                false => Ok(text_value(word)),
-            },
+            Kind::FileName { .. } if word.is_empty() => Err(format!("{} can't be empty", self.name).into()),
+            Kind::FileName { refusal, .. } if word.contains(&b'/') => Err((*refusal).into()),
+            Kind::FileName { .. } => Ok(text_value(word)),
         }
     }
 
@@ -263,6 +371,9 @@ impl Setting {
                 out.extend_from_slice(names.get(*index as usize).unwrap_or(&"").as_bytes());
             }
             (Kind::KeyspaceEvents, Value::Number(flags)) => out = special::format_events(*flags).into(),
+            (Kind::Flags { names, .. }, Value::Number(flags)) => {
+                out = special::format_flags(*flags, names).into();
+            }
             // Writing to a Vec cannot fail.
             (Kind::Number { unit: Unit::Octal, .. }, Value::Number(number)) => {
                 drop(write!(out, "{number:o}"))
@@ -282,9 +393,11 @@ impl Setting {
             (_, Value::Limits(limits)) => return special::output_limit_lines(self.name, limits),
             (Kind::Directory, Value::Text(path)) => return vec![(format!("dir {}", quote(path)), true)],
             (Kind::SavePoints, Value::Text(text)) => return special::save_point_lines(text),
-            (Kind::Addresses { .. } | Kind::Percentiles, Value::Text(text)) if !text.is_empty() => {
-                lossy(text)
+            (Kind::Percentiles, Value::Text(text)) => {
+                return vec![(special::percentile_line(self.name, text), true)];
             }
+            (Kind::Addresses { .. } | Kind::OomScores, Value::Text(text)) if !text.is_empty() => lossy(text),
+            (Kind::ReplicaOf, Value::Text(_)) => return Vec::new(),
             (Kind::KeyspaceEvents, _) => quote(&self.format(value)),
             (Kind::Number { unit: Unit::Bytes, .. }, Value::Number(number)) => format_bytes(*number as u64),
             (_, Value::Text(text)) => quote(text),
@@ -319,7 +432,7 @@ pub(super) fn text_value(text: &[u8]) -> Value {
 }
 
 /// Bytes with an optional unit. Digits saturate and the product wraps, as in Redis; no digits are zero.
-pub(super) fn parse_bytes(word: &[u8]) -> Option<u64> {
+pub fn parse_bytes(word: &[u8]) -> Option<u64> {
     const DIGITS_MAX: usize = 127;
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, unit) = word.split_at(digits);
@@ -463,7 +576,7 @@ mod tests {
         check("dbfilename", "d.rdb", Ok("d.rdb"));
         check("dbfilename", "a/d.rdb", Err("dbfilename can't be a path, just a filename"));
         check("appenddirname", "x/", Err("appenddirname can't be a path, just a dirname"));
-        check("appenddirname", "", Err("appenddirname can't be a path, just a dirname"));
+        check("appenddirname", "", Err("appenddirname can't be empty"));
     }
 
     #[test]

@@ -105,6 +105,115 @@ pub(super) fn parse_percentiles(words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
     Ok(shown.join(" ").into_bytes())
 }
 
+/// The line CONFIG REWRITE writes for percentiles, always there, as in Redis.
+pub(super) fn percentile_line(name: &str, text: &[u8]) -> String {
+    match text {
+        [] => format!("{name} \"\""),
+        _ => format!("{name} {}", String::from_utf8_lossy(text)),
+    }
+}
+
+/// The words of `shutdown-on-sigterm` and `shutdown-on-sigint`, in the order of `shutdown_flags`.
+pub(super) const SHUTDOWN_WORDS: &[&str] = &["default", "save", "nosave", "now", "force"];
+
+/// The flags of `SHUTDOWN_WORDS`.
+pub mod shutdown_flags {
+    /// Make a snapshot.
+    pub const SAVE: i64 = 1;
+    /// Make none.
+    pub const NOSAVE: i64 = 1 << 1;
+    /// Do not wait for replicas.
+    pub const NOW: i64 = 1 << 2;
+    /// End whatever fails.
+    pub const FORCE: i64 = 1 << 3;
+}
+
+pub(super) const SAVE_OR_NOT: (i64, &str) = (
+    shutdown_flags::SAVE | shutdown_flags::NOSAVE,
+    "shutdown options SAVE and NOSAVE can't be used simultaneously",
+);
+
+/// The flags of some words; not all of `exclusive` together.
+pub(super) fn parse_flags(
+    words: &[&[u8]],
+    names: &[&str],
+    (exclusive, refusal): (i64, &'static str),
+) -> Result<i64, Reason> {
+    let unknown = || format!("argument(s) must be one of the following: {}", names.join(", "));
+    if words.is_empty() {
+        return Err(unknown().into());
+    }
+    let mut flags = 0;
+    for word in words {
+        let place = names.iter().position(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+        flags |= (1 << place.ok_or_else(unknown)?) >> 1;
+    }
+    match flags & exclusive == exclusive {
+        true => Err(refusal.into()),
+        false => Ok(flags),
+    }
+}
+
+pub(super) fn format_flags(flags: i64, names: &[&str]) -> String {
+    let set = (1..names.len()).filter(|place| flags & (1 << (place - 1)) != 0);
+    let shown: Vec<&str> = set.map(|place| names[place]).collect();
+    if shown.is_empty() { names[0].to_owned() } else { shown.join(" ") }
+}
+
+/// `oom-score-adj-values` as Redis 7 has it.
+pub(super) const DEFAULT_OOM_SCORES: &[u8] = b"0 200 800";
+
+/// The three numbers of `oom-score-adj-values`, joined by spaces: for a primary, a replica, a child.
+pub(super) fn parse_oom_scores(words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
+    const RANGE: std::ops::RangeInclusive<i64> = -2000..=2000;
+    const OUTSIDE: &str = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
+    let [_, _, _] = words else { return Err("wrong number of arguments".into()) };
+    let score = |word: &&[u8]| parse_i64(word).filter(|score| RANGE.contains(score)).ok_or(OUTSIDE);
+    let scores: Vec<i64> = words.iter().map(score).collect::<Result<_, _>>()?;
+    Ok(scores.iter().map(i64::to_string).collect::<Vec<_>>().join(" ").into_bytes())
+}
+
+/// `replicaof`: only `no one`, as long as there is no replication.
+pub(super) fn parse_replica_of(words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
+    let [host, port] = words else { return Err("wrong number of arguments".into()) };
+    if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
+        return Ok(Vec::new());
+    }
+    match parse_i64(port) {
+        Some(0..=65_535) => Err("replication is not supported yet".into()),
+        _ => Err("Invalid master port".into()),
+    }
+}
+
+/// Names of hosts: letters, digits, hyphens, dots.
+pub(super) fn check_host_name(text: &[u8]) -> Result<(), &'static str> {
+    const LENGTH_MAX: usize = 256;
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.".contains(byte);
+    match text {
+        _ if text.len() >= LENGTH_MAX => Err("Hostnames must be less than 256 characters"),
+        _ if !text.iter().all(is_allowed) => {
+            Err("Hostnames may only contain alphanumeric characters, hyphens or dots")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names of nodes for people.
+pub(super) fn check_node_name(text: &[u8]) -> Result<(), &'static str> {
+    match text.iter().any(|byte| b"!#$%&()*+:;<>?@[]^{|}~".contains(byte)) {
+        true => Err("Announced human node name contained invalid character"),
+        false => Ok(()),
+    }
+}
+
+/// `locale-collate`: strings are ordered by their bytes, which is the order of these locales.
+pub(super) fn check_locale(text: &[u8]) -> Result<(), &'static str> {
+    match text {
+        b"" | b"C" | b"POSIX" | b"C.UTF-8" | b"C.utf8" => Ok(()),
+        _ => Err("Invalid locale name"),
+    }
+}
+
 /// The letters of classes in the order CONFIG GET writes them.
 const CLASS_LETTERS: &[(char, i64)] = &[
     ('g', event::GENERIC),
@@ -347,6 +456,50 @@ mod tests {
             ("limit pubsub 32mb 8mb 60", false),
         ];
         assert_eq!(lines, expected.map(|(line, needed)| (line.to_owned(), needed)));
+    }
+
+    #[test]
+    fn flags_are_words() {
+        let check = |text: &str, expected: Option<&str>| {
+            let words: Vec<&[u8]> = text.split_whitespace().map(str::as_bytes).collect();
+            let flags = parse_flags(&words, SHUTDOWN_WORDS, SAVE_OR_NOT);
+            assert_eq!(
+                flags.ok().map(|flags| format_flags(flags, SHUTDOWN_WORDS)).as_deref(),
+                expected,
+                "{text}"
+            );
+        };
+        check("default", Some("default"));
+        check("now SAVE", Some("save now"));
+        check("default force", Some("force"));
+        check("", None);
+        check("save nosave", None);
+        check("later", None);
+    }
+
+    #[test]
+    fn oom_scores_are_three() {
+        let check = |text: &str, is_fine: bool| {
+            let words: Vec<&[u8]> = text.split_whitespace().map(str::as_bytes).collect();
+            assert_eq!(parse_oom_scores(&words).is_ok(), is_fine, "{text}");
+        };
+        check("0 -2000 2000", true);
+        check("0 1", false);
+        check("0 1 2001", false);
+        check("0 1 x", false);
+    }
+
+    #[test]
+    fn there_is_no_primary_to_follow() {
+        let check = |words: &[&[u8]], expected: Result<&[u8], &str>| {
+            let parsed = parse_replica_of(words);
+            assert_eq!(parsed.as_deref().map_err(|reason| reason.as_ref()), expected);
+        };
+        check(&[b"No", b"one"], Ok(b""));
+        check(&[b"host", b"abc"], Err("Invalid master port"));
+        check(&[b"host", b"65536"], Err("Invalid master port"));
+        check(&[b"host"], Err("wrong number of arguments"));
+        check(&[b"host", b"6379"], Err("replication is not supported yet"));
     }
 
     #[test]

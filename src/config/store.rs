@@ -14,6 +14,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::base::glob::{self, Case};
 
+use super::load::{LoadError, Place};
 use super::setting::{Kind, Reason, Setting, Value};
 use super::special::{ClientClass, OutputLimit, OutputLimits, change_directory, current_directory};
 use super::table::{COUNT, Id, SETTINGS, find, row};
@@ -34,6 +35,26 @@ pub struct Config {
     pub(super) has_save: AtomicBool,
     /// What was odd but not wrong in the sources, to be logged once the log is open.
     pub(super) warnings: Vec<String>,
+    /// What `rename-command` says, in its order.
+    pub(super) renames: Vec<Rename>,
+}
+
+/// A line of `rename-command`.
+#[derive(Debug)]
+pub struct Rename {
+    /// The command.
+    pub from: Vec<u8>,
+    /// Its name from now on; none if empty.
+    pub to: Vec<u8>,
+    pub(super) place: Place,
+    pub(super) line: String,
+}
+
+impl Rename {
+    /// The error of this line.
+    pub fn refusal(&self, reason: &'static str) -> LoadError {
+        LoadError::Line { place: self.place.clone(), line: self.line.clone(), reason: reason.into() }
+    }
 }
 
 /// What a CONFIG SET changed, so that it can be put into effect or undone.
@@ -101,6 +122,7 @@ impl Default for Config {
             file: None,
             has_save: AtomicBool::new(false),
             warnings: Vec::new(),
+            renames: Vec::new(),
         };
         for row in SETTINGS.iter().filter(|row| !matches!(row.kind, Kind::Directory)) {
             config.store_in_memory(row.id, &row.default_value());
@@ -166,6 +188,11 @@ impl Config {
         &self.warnings
     }
 
+    /// Commands that are called otherwise.
+    pub fn renames(&self) -> &[Rename] {
+        &self.renames
+    }
+
     /// CONFIG GET: names and values that match any of `patterns`, each once, in the order of the table. A pattern without
     /// wild cards is answered in its own spelling.
     pub fn matching(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -207,6 +234,11 @@ impl Config {
         self.restore(&changes.0);
     }
 
+    /// Fills in a text that the configuration has left open.
+    pub fn decide(&self, id: Id, text: &[u8]) {
+        self.store_in_memory(id, &Value::Text(text.into()));
+    }
+
     pub(super) fn set_file(&mut self, file: PathBuf) {
         self.file = Some(file);
     }
@@ -216,11 +248,7 @@ impl Config {
         match row.kind {
             Kind::OutputLimits => Value::Limits(self.output_limits()),
             Kind::Directory => Value::Text(current_directory().into()),
-            Kind::Text { .. }
-            | Kind::FileName { .. }
-            | Kind::Addresses { .. }
-            | Kind::SavePoints
-            | Kind::Percentiles => Value::Text(self.text(row.id)),
+            _ if row.is_text() => Value::Text(self.text(row.id)),
             _ => Value::Number(self.get(row.id)),
         }
     }

@@ -32,6 +32,7 @@ use super::keyspace::Keyspace;
 use super::node::Node;
 use super::session::{ClientHandle, Session};
 use super::worker::Worker;
+use crate::base::clock;
 use crate::base::hash::hash as hash_of;
 use crate::base::number;
 use crate::base::sync::Mutex;
@@ -61,6 +62,8 @@ pub struct BlockRequest<'a> {
     pub arguments: Option<Vec<Vec<u8>>>,
     /// What to reply then.
     pub timeout_reply: TimeoutReply,
+    /// Whether the time until the reply is the command's own work, which counts as such (DEBUG SLEEP, SAVE).
+    pub is_work: bool,
     /// Who is to know the call that waits, to answer it.
     pub then: Option<Box<dyn FnOnce(Arc<BlockedCall>) + 'a>>,
 }
@@ -107,13 +110,15 @@ impl<'a> BlockRequest<'a> {
             deadline_ms,
             arguments: None,
             timeout_reply,
+            is_work: false,
             then: None,
         }
     }
 
     /// To wait for whoever `then` gives the call to.
     pub fn for_answer(then: impl FnOnce(Arc<BlockedCall>) + 'a) -> Self {
-        Self { then: Some(Box::new(then)), ..Self::without_keys(None, TimeoutReply::Null) }
+        let request = Self::without_keys(None, TimeoutReply::Null);
+        Self { is_work: true, then: Some(Box::new(then)), ..request }
     }
 }
 
@@ -130,6 +135,10 @@ pub struct BlockedCall {
     on_removal: bool,
     deadline_ms: Option<i64>,
     timeout_reply: TimeoutReply,
+    is_work: bool,
+    began_ns: u64,
+    /// How long the command ran before it waited.
+    run_ns: AtomicU64,
     state: AtomicU8,
     outcome: Mutex<Option<Outcome>>,
 }
@@ -163,9 +172,28 @@ impl BlockedCall {
             on_removal: request.on_removal,
             deadline_ms: request.deadline_ms,
             timeout_reply: request.timeout_reply,
+            is_work: request.is_work,
+            began_ns: clock::monotonic_ns(),
+            run_ns: AtomicU64::new(0),
             state: AtomicU8::new(WAITING),
             outcome: Mutex::new(None),
         }
+    }
+
+    /// The arguments that it is run with.
+    pub(super) fn arguments(&self) -> &[Vec<u8>] {
+        &self.arguments
+    }
+
+    /// Notes how long the command ran before it waited.
+    pub(super) fn note_run(&self, nanoseconds: u64) {
+        self.run_ns.store(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// How long the command has worked, now that it has its reply.
+    pub(super) fn work_ns(&self) -> u64 {
+        let waited = if self.is_work { clock::monotonic_ns() - self.began_ns } else { 0 };
+        self.run_ns.load(Ordering::Relaxed) + waited
     }
 
     /// When to give up, in Unix milliseconds.

@@ -92,6 +92,8 @@ pub mod text {
         to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors \
         during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details \
         about the RDB error.";
+    /// A write while there are fewer replicas than `min-replicas-to-write`.
+    pub const NO_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
     /// A command that was queued has failed its checks.
     pub const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previous errors.";
     /// A time-out argument is not a number.

@@ -82,11 +82,13 @@ pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: 
     let (command, handling) = match look_up(node, argv) {
         Ok(found) => found,
         Err(_) if speaks_http(argv[0]) => return turn_away(session),
-        Err(error) if argv[0].eq_ignore_ascii_case(b"exec") => {
-            let error = super::transaction::discard_for(session, worker, &error);
-            return refuse(worker, session, reply, None, &error);
+        Err(error) => {
+            let (command, mut error) = *error;
+            if argv[0].eq_ignore_ascii_case(b"exec") {
+                error = super::transaction::discard_for(session, worker, &error);
+            }
+            return refuse(worker, session, reply, command, &error);
         }
-        Err(error) => return refuse(worker, session, reply, None, &error),
     };
     session.command = command.id + 1;
     let order = Order { command, handling, argv, hash };
@@ -103,24 +105,32 @@ pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: 
     run_direct(worker, session, reply, &order);
 }
 
-fn look_up<'n>(node: &'n Node, argv: &[&[u8]]) -> Result<(&'n Command<Handling>, Handling), CommandError> {
+/// The command that a request names, if it has arguments enough; or, with the refusal, the command that it is counted for.
+fn look_up<'n>(node: &'n Node, argv: &[&[u8]]) -> Result<(&'n Command<Handling>, Handling), Box<Unfit<'n>>> {
     match node.table.look_up(argv) {
         Lookup::Found(command) => match command.handler {
             Some(handling) if command.facts.accepts_count(argv.len()) => Ok((command, handling)),
-            _ => Err(CommandError::new(format!(
-                "ERR wrong number of arguments for '{}' command",
-                command.facts.name
-            ))),
+            _ => Err(Box::new((Some(command), wrong_count(command.facts)))),
         },
-        Lookup::UnknownCommand => Err(unknown_command(argv)),
-        Lookup::UnknownSubcommand(container) => Err(CommandError::of(&[
-            &"ERR unknown subcommand '",
-            &echoed(argv[1], SHOWN_BYTES_MAX),
-            &"'. Try ",
-            &container.facts.name.to_ascii_uppercase(),
-            &" HELP.",
-        ])),
+        Lookup::UnknownCommand => Err(Box::new((None, unknown_command(argv)))),
+        Lookup::UnknownSubcommand(container) => Err(Box::new((None, unknown_subcommand(container, argv[1])))),
     }
+}
+
+type Unfit<'n> = (Option<&'n Command<Handling>>, CommandError);
+
+fn wrong_count(facts: &Facts) -> CommandError {
+    CommandError::new(format!("ERR wrong number of arguments for '{}' command", facts.name))
+}
+
+fn unknown_subcommand(container: &Command<Handling>, name: &[u8]) -> CommandError {
+    CommandError::of(&[
+        &"ERR unknown subcommand '",
+        &echoed(name, SHOWN_BYTES_MAX),
+        &"'. Try ",
+        &container.facts.name.to_ascii_uppercase(),
+        &" HELP.",
+    ])
 }
 
 fn unknown_command(argv: &[&[u8]]) -> CommandError {
@@ -179,9 +189,12 @@ fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), Co
     if (worker.node.saving.has_failed() || worker.node.journal.is_failing())
         && refused_without_log(order.command)
         && !session.replays
-        && let Some(reason) = write_refusal(&worker.node)
+        && let Some(reason) = disk_refusal(&worker.node)
     {
         return Err(CommandError::new(reason));
+    }
+    if lacks_replicas(&worker.node) && flags.contains(flag::WRITE) && !session.replays {
+        return Err(text::NO_REPLICAS.into());
     }
     if worker.node.config.get(Id::MaxMemory) != 0
         && flags.contains(flag::WRITE)
@@ -225,12 +238,23 @@ fn check_lengths(facts: &Facts, argv: &[&[u8]]) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Why writes are refused: the disk does not take snapshots, or the log.
+/// Why writes are refused: the disk does not take them, or replicas are missing.
 pub(super) fn write_refusal(node: &Node) -> Option<String> {
+    disk_refusal(node).or_else(|| lacks_replicas(node).then(|| text::NO_REPLICAS.into()))
+}
+
+/// Whether the disk does not take snapshots, or the log.
+fn disk_refusal(node: &Node) -> Option<String> {
     if node.saving.has_failed() && node.saving.refuses_writes(node) {
         return Some(text::SNAPSHOT_FAILED.into());
     }
     node.journal.is_failing().then(|| node.log_refusal())
+}
+
+/// Whether writes want replicas, of which there are none yet.
+#[inline]
+fn lacks_replicas(node: &Node) -> bool {
+    node.config.get(Id::MinReplicasToWrite) != 0 && node.config.get(Id::MinReplicasMaxLag) != 0
 }
 
 /// What Redis refuses while its log can't be written: writes, and PING so that who looks after it knows.
@@ -709,6 +733,21 @@ fn lock_for_long<'a>(
 fn account(worker: &Worker, session: &Session, order: &Order<'_>, started: u64, failed: bool) {
     let elapsed = clock::monotonic_ns() - started;
     worker.stats.busy_ns.add(elapsed);
+    if let Some(call) = &session.waiting {
+        return call.note_run(elapsed);
+    }
+    tell(worker, session, order, elapsed, failed);
+}
+
+/// Counts a command that has waited, now that it has its reply.
+pub fn account_waited(worker: &Worker, session: &Session, call: &BlockedCall, failed: bool) {
+    let argv: Vec<&[u8]> = call.arguments().iter().map(Vec::as_slice).collect();
+    if let Some(order) = Order::of(&worker.node, &argv) {
+        tell(worker, session, &order, call.work_ns(), failed);
+    }
+}
+
+fn tell(worker: &Worker, session: &Session, order: &Order<'_>, elapsed: u64, failed: bool) {
     count(worker, order, elapsed, failed);
     let slower_than = worker.node.config.get(Id::SlowlogLogSlowerThan);
     if slower_than >= 0 && elapsed / 1000 >= slower_than as u64 {

@@ -34,6 +34,7 @@ pub mod spec;
 pub mod stats;
 pub mod table;
 pub mod transaction;
+pub mod upkeep;
 pub mod worker;
 
 pub use args::Args;

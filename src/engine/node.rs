@@ -26,8 +26,9 @@ use super::session::ClientHandle;
 use super::slowlog::SlowLog;
 use super::stats::WorkerStats;
 use super::table::{Command, CommandTable};
+use super::upkeep::Upkeep;
 use crate::base::latency::LatencyMonitor;
-use crate::base::{alloc, clock};
+use crate::base::{affinity, alloc, clock};
 use crate::config::{Changes, Config, Id};
 use crate::journal::Journal;
 use crate::persistence::aof::{Fsync, Log};
@@ -128,6 +129,12 @@ pub struct Node {
     pub connections_rejected: AtomicU64,
     /// Whether keys are expired in the background (DEBUG SET-ACTIVE-EXPIRE).
     pub active_expire: AtomicBool,
+    /// Whether background work stops (DEBUG PAUSE-CRON).
+    pub cron_paused: AtomicBool,
+    /// Whether a signal to end is held up by that; SHUTDOWN ABORT takes it back.
+    pub ending_soon: AtomicBool,
+    /// Whether scripts may call what is not for scripts (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub scripts_call_all: AtomicBool,
     /// Cancelled when the server shall stop.
     pub shutdown: CancellationToken,
     /// Values dropped in the background so far, and those still to be.
@@ -136,6 +143,8 @@ pub struct Node {
     pub lazy_pending: Arc<AtomicUsize>,
     /// What INFO shows as the rates of this moment.
     pub rates: Rates,
+    /// The work that it does by itself.
+    pub upkeep: Upkeep,
     /// 40 hexadecimal digits: the history that replicas follow.
     pub replication_id: String,
     /// Bytes in use before the first client.
@@ -148,6 +157,20 @@ pub struct Node {
 }
 
 impl Node {
+    /// Background rounds a second: `hz`, with `dynamic-hz` doubled until there are at most 200 clients a round.
+    pub fn rounds_per_second(&self) -> u64 {
+        const ROUNDS_MAX: u64 = 500;
+        const CLIENTS_PER_ROUND: u64 = 200;
+        let mut rounds = self.config.get_unsigned(Id::Hz).clamp(1, ROUNDS_MAX);
+        if self.config.is_on(Id::DynamicHz) {
+            let clients = self.clients.len() as u64;
+            while clients / rounds > CLIENTS_PER_ROUND && rounds < ROUNDS_MAX {
+                rounds = (rounds * 2).min(ROUNDS_MAX);
+            }
+        }
+        rounds
+    }
+
     /// A node with an empty store, for this many workers.
     pub fn new(config: Config, table: CommandTable<Handling>, workers: usize) -> Self {
         let lazy_freed = Arc::new(AtomicUsize::new(0));
@@ -162,6 +185,8 @@ impl Node {
         let latency = Arc::new(LatencyMonitor::new(config.get_unsigned(Id::LatencyMonitorThreshold)));
         let policy = Fsync::from_setting(config.get(Id::AppendFsync));
         let log = Log::new(journal.clone(), latency.clone(), policy, Box::new(on_sync));
+        let cpus = config.text(Id::BioCpuList);
+        log.set_cpus(cpus.clone());
         Self {
             store,
             journal,
@@ -191,14 +216,18 @@ impl Node {
             connections_received: AtomicU64::new(0),
             connections_rejected: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
+            cron_paused: AtomicBool::new(false),
+            ending_soon: AtomicBool::new(false),
+            scripts_call_all: AtomicBool::new(false),
             shutdown: CancellationToken::new(),
             plans,
             rates: Rates::default(),
+            upkeep: Upkeep::default(),
             replication_id: random_id(),
             startup_bytes: alloc::used_bytes(),
             rebinds: (rebinds, Mutex::new(Some(waiting_rebinds))),
             shutdowns: (shutdowns, Mutex::new(Some(waiting_shutdowns))),
-            garbage: start_freeing(lazy_freed.clone(), lazy_pending.clone()),
+            garbage: start_freeing(lazy_freed.clone(), lazy_pending.clone(), cpus),
             next_client: AtomicU64::new(1),
             lazy_freed,
             lazy_pending,
@@ -288,6 +317,7 @@ impl Node {
         self.connections_received.store(0, Ordering::Relaxed);
         self.connections_rejected.store(0, Ordering::Relaxed);
         self.lazy_freed.store(0, Ordering::Relaxed);
+        self.upkeep.reset();
         alloc::reset_peak();
     }
 
@@ -336,9 +366,10 @@ fn random_id() -> String {
 }
 
 /// The thread that drops big values. It ends when the node does.
-fn start_freeing(freed: Arc<AtomicUsize>, pending: Arc<AtomicUsize>) -> SyncSender<Garbage> {
+fn start_freeing(freed: Arc<AtomicUsize>, pending: Arc<AtomicUsize>, cpus: Arc<[u8]>) -> SyncSender<Garbage> {
     let (sender, receiver) = sync_channel::<Garbage>(LAZY_QUEUE_MAX);
     let work = move || {
+        affinity::try_bind_thread("bio_cpulist", &cpus);
         for (values, garbage) in receiver {
             drop(garbage);
             alloc::settle_thread();

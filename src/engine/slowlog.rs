@@ -78,6 +78,9 @@ pub(super) fn redacted<'a>(name: &str, argv: &[&'a [u8]]) -> Vec<&'a [u8]> {
     argv
 }
 
+/// The settings that hold passwords or names of users.
+const SECRET_SETTINGS: &[&str] = &["requirepass", "masterauth", "masteruser"];
+
 /// The places of passwords, and of the user names beside them.
 fn secrets(name: &str, argv: &[&[u8]]) -> Vec<usize> {
     let is = |place: usize, word: &str| argv[place].eq_ignore_ascii_case(word.as_bytes());
@@ -88,7 +91,8 @@ fn secrets(name: &str, argv: &[&[u8]]) -> Vec<usize> {
             None => Vec::new(),
         },
         "config|set" => {
-            (3..argv.len()).filter(|place| place % 2 == 1 && is(place - 1, "requirepass")).collect()
+            let is_secret = |place| SECRET_SETTINGS.iter().any(|name| is(place, name));
+            (3..argv.len()).filter(|place| place % 2 == 1 && is_secret(place - 1)).collect()
         }
         _ => Vec::new(),
     }

@@ -48,6 +48,8 @@ pub struct CommandTable<H> {
     /// Slots of the look-up; `FREE` or a command's id.
     slots: Box<[Slot]>,
     top_level: usize,
+    /// The names of commands that are called otherwise than in Redis; an empty name calls none.
+    renamed: HashMap<u16, Box<[u8]>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +119,25 @@ impl<H: Copy> CommandTable<H> {
                 commands.push(Command::new(id, facts, Some(handler), 0..0));
             }
         }
-        Ok(Self { slots: fill_slots(&commands, top_level), commands, top_level })
+        let renamed = HashMap::new();
+        Ok(Self { slots: fill_slots(&commands, top_level, &renamed), commands, top_level, renamed })
+    }
+
+    /// `rename-command`: calls a command by another name only, or by none if that is empty.
+    ///
+    /// # Errors
+    /// Redis's reason.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), &'static str> {
+        let id = self.find(from).ok_or("No such command in rename-command")?.id;
+        if !to.is_empty() && self.find(to).is_some_and(|command| command.id != id) {
+            return Err("Target command name already exists");
+        }
+        if to.len() > NAME_LENGTH_MAX {
+            return Err("Target command name is too long");
+        }
+        self.renamed.insert(id, to.into());
+        self.slots = fill_slots(&self.commands, self.top_level, &self.renamed);
+        Ok(())
     }
 
     /// The command of that name, in any case. Subcommands are not found, not even by their full name.
@@ -129,13 +149,23 @@ impl<H: Copy> CommandTable<H> {
             let slot = self.slots[position];
             if slot.packed == packed {
                 let command = &self.commands[usize::from(slot.id)];
-                return command.is_called(name).then_some(command);
+                return self.is_called(command, name).then_some(command);
             }
             if slot.id == FREE.id {
                 return None;
             }
             position = (position + 1) & mask;
         }
+    }
+
+    /// Settles what equal packed names leave open: the middle of a long name.
+    #[inline]
+    fn is_called(&self, command: &Command<H>, name: &[u8]) -> bool {
+        let is_whole = || match self.renamed.get(&command.id) {
+            Some(renamed) => renamed.eq_ignore_ascii_case(name),
+            None => command.is_called(name),
+        };
+        name.len() <= PACKED_WHOLE || is_whole()
     }
 
     /// The subcommand of that short name, in any case.
@@ -213,15 +243,21 @@ fn bind<H: Copy>(families: &[&[Row<H>]]) -> Result<HashMap<&'static str, H>, Tab
     Ok(bound)
 }
 
-fn fill_slots<H>(commands: &[Command<H>], top_level: usize) -> Box<[Slot]> {
+fn fill_slots<H>(
+    commands: &[Command<H>],
+    top_level: usize,
+    renamed: &HashMap<u16, Box<[u8]>>,
+) -> Box<[Slot]> {
     let mut slots = vec![FREE; (2 * top_level + 1).next_power_of_two()].into_boxed_slice();
     let mask = slots.len() - 1;
     for command in commands.iter().filter(|command| command.facts.container().is_none()) {
-        let mut position = command.packed.hash() & mask;
+        let name = renamed.get(&command.id).map(|name| Packed::new(name));
+        let Some(packed) = name.unwrap_or(Some(command.packed)) else { continue };
+        let mut position = packed.hash() & mask;
         while slots[position].id != FREE.id {
             position = (position + 1) & mask;
         }
-        slots[position] = Slot { packed: command.packed, id: command.id };
+        slots[position] = Slot { packed, id: command.id };
     }
     slots
 }
@@ -346,6 +382,24 @@ mod tests {
             let upper = command.facts.name.to_ascii_uppercase();
             assert_eq!(table.find_full(upper.as_bytes()).map(|found| found.id), Some(command.id), "{upper}");
         }
+    }
+
+    #[test]
+    fn commands_are_called_by_their_new_names_only() {
+        let mut table = table();
+        let long = b"a-name-longer-than-sixteen-bytes";
+        assert_eq!(table.rename(b"get", b"set"), Err("Target command name already exists"));
+        assert_eq!(table.rename(b"got", b"x"), Err("No such command in rename-command"));
+        table.rename(b"GET", long).unwrap();
+        table.rename(b"set", b"Get").unwrap();
+        table.rename(b"config", b"").unwrap();
+        let name = |name: &[u8]| table.find(name).map(|command| command.facts.name);
+        assert_eq!(
+            [name(long), name(b"get"), name(b"set"), name(b"config")],
+            [Some("get"), Some("set"), None, None]
+        );
+        assert_eq!(name(b"a-name-longer-XXXX-sixteen-bytes"), None);
+        assert_eq!(table.find(b"").map(|command| command.facts.name), None);
     }
 
     #[test]

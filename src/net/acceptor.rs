@@ -40,12 +40,15 @@ pub struct Acceptor {
 ///
 /// # Errors
 /// When the address is taken, does not exist here, or may not be used.
-pub fn bind_tcp(address: SocketAddr, backlog: i32) -> io::Result<StdTcpListener> {
+pub fn bind_tcp(address: SocketAddr, backlog: i32, mark: u32) -> io::Result<StdTcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
+    if mark != 0 {
+        socket.set_mark(mark)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(backlog)?;

@@ -19,6 +19,7 @@ use crate::base::{clock, log};
 use crate::config::{ClientClass, Id, OutputLimit};
 use crate::engine::blocking::{BlockedCall, Outcome};
 use crate::engine::errand::{self, Away, Request};
+use crate::engine::execute;
 use crate::engine::pipeline::{self, Stop};
 use crate::engine::session::{ClientHandle, ReplyMode, Session};
 use crate::engine::text;
@@ -396,6 +397,7 @@ impl Connection {
             return self.await_outcome(&call).await;
         }
         let worker = self.worker.clone();
+        execute::account_waited(&worker, &self.session, &call, false);
         self.end_waiting(|reply| call.write_timeout(reply, &worker.node));
         self.turn().await
     }
@@ -419,6 +421,10 @@ impl Connection {
     /// Ends waiting with the reply that somebody has delivered.
     fn end_served(&mut self, mut outcome: Outcome) {
         let start = self.reply.mark();
+        if let Some(call) = &self.session.waiting {
+            let failed = outcome.output.single().is_some_and(|reply| reply.first() == Some(&b'-'));
+            execute::account_waited(&self.worker, &self.session, call, failed);
+        }
         self.end_waiting(|reply| reply.append(&mut outcome.output));
         self.session.reveal(outcome.gate);
         if outcome.published != 0 {

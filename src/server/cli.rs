@@ -1,12 +1,12 @@
-//! The command line: `tartan [config-file] [--name value ...]`, `tartan --help`, `tartan --version`, `tartan check-aof` and
-//! `tartan check-rdb`.
+//! The command line: `tartan [config-file] [--name value ...] [-]`, `tartan --help`, `tartan --version`, `tartan
+//! --check-system`, `tartan check-aof` and `tartan check-rdb`.
 //!
 //! As in redis-server, only the first argument can ask for help, the version or a tool, and everything else is settings:
 //! whatever follows belongs to `config`, which knows the names. `clap` builds the help text.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
 
@@ -23,6 +23,10 @@ pub enum Invocation {
     Help,
     /// To know what it is.
     Version,
+    /// To look whether the system suits it.
+    CheckSystem,
+    /// Something that is not offered, for this reason.
+    Refused(&'static str),
     /// To use a tool, with these arguments.
     Use(Tool, Vec<OsString>),
     /// To run a server.
@@ -41,6 +45,8 @@ const COMMON_SETTINGS: &[(&str, &str, &str)] = &[
     ("maxclients", "COUNT", "Greatest number of clients [default: 10000]"),
     ("metrics-port", "PORT", "Port of /metrics, /healthz, /readyz; 0: none [default: 9121]"),
     ("loglevel", "LEVEL", "debug, verbose, notice, warning, nothing [default: notice]"),
+    ("daemonize", "YES|NO", "Go into the background [default: no]"),
+    ("supervised", "BY", "Who starts it: systemd, upstart, auto, no [default: no]"),
     ("log-format", "FORMAT", "redis or json log lines [default: redis]"),
 ];
 
@@ -53,6 +59,7 @@ Examples:
   tartan --port 7000 --maxmemory 2gb --maxmemory-policy allkeys-lru
   tartan /etc/tartan.conf --loglevel verbose         a file, and something else for once
   TARTAN_REQUIREPASS=secret tartan                   keeps the password out of the process list
+  echo maxclients 9 | tartan --port 7000 -           settings from the standard input
   tartan check-aof [--fix] FILE                      checks an append-only file or its manifest
   tartan check-rdb FILE                              checks an RDB file";
 
@@ -62,24 +69,38 @@ pub fn parse(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Invocation {
     let mut arguments = arguments.into_iter();
-    if let Some(tool) = arguments.next().and_then(|program| Tool::of_program(&program)) {
+    let program = arguments.next().unwrap_or_default();
+    if let Some(tool) = Tool::of_program(&program) {
         return Invocation::Use(tool, arguments.collect());
     }
+    let is_sentinel = Path::new(&program).file_name().is_some_and(|name| name == "redis-sentinel");
     let mut arguments: Vec<Vec<u8>> = arguments.map(OsString::into_vec).collect();
+    if is_sentinel || arguments.iter().any(|argument| argument == b"--sentinel") {
+        return Invocation::Refused(
+            "tartan: there is no Sentinel mode: run redis-sentinel, which watches over servers of any make",
+        );
+    }
     if let Some(tool) = arguments.first().and_then(|first| Tool::of_argument(first)) {
         return Invocation::Use(tool, arguments.into_iter().skip(1).map(OsString::from_vec).collect());
     }
     let file = match arguments.first().map(Vec::as_slice) {
         Some(b"-h" | b"--help") => return Invocation::Help,
         Some(b"-v" | b"--version") => return Invocation::Version,
+        Some(b"--check-system") => return Invocation::CheckSystem,
+        Some(b"--test-memory") => {
+            return Invocation::Refused(
+                "tartan: memory is not tested here: use memtester, or memtest86 at the start of the machine",
+            );
+        }
         Some(first) if !first.starts_with(b"-") => {
             Some(PathBuf::from(OsString::from_vec(arguments.remove(0))))
         }
         _ => None,
     };
+    let reads_input = arguments.pop_if(|last| last == b"-").is_some();
     let variable = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_vec()));
     let environment = environment.into_iter().filter_map(variable).collect();
-    Invocation::Run(Sources { file, flags: arguments, environment })
+    Invocation::Run(Sources { file, reads_input, flags: arguments, environment })
 }
 
 /// The help text, for `clap` to print in the colors of the terminal.
@@ -89,9 +110,10 @@ pub fn help() -> Command {
     };
     Command::new("tartan")
         .about("A multi-threaded in-memory data store that speaks Redis")
-        .override_usage("tartan [CONFIG-FILE] [--NAME VALUE...]...")
+        .override_usage("tartan [CONFIG-FILE] [--NAME VALUE...]... [-]")
         .disable_help_flag(true)
         .arg(Arg::new("config-file").value_name("CONFIG-FILE").help("Settings in the form of redis.conf"))
+        .arg(Arg::new("input").value_name("-").help("Read more settings from the standard input"))
         .args(COMMON_SETTINGS.iter().map(setting))
         .arg(Arg::new("help").short('h').long("help").action(ArgAction::SetTrue).help("Print this text"))
         .arg(
@@ -101,12 +123,23 @@ pub fn help() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Print the version"),
         )
+        .arg(
+            Arg::new("check-system")
+                .long("check-system")
+                .action(ArgAction::SetTrue)
+                .help("Tell what about this system costs speed"),
+        )
         .after_help(EXAMPLES)
 }
 
-/// One line in the form of `redis-server --version`.
+/// A line in the form of `redis-server --version`, by which tools tell what they can expect, and what it really is.
 pub fn version() -> String {
-    format!("Tartan server v={} redis={REDIS_VERSION} bits={}", env!("CARGO_PKG_VERSION"), usize::BITS)
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "Redis server v={REDIS_VERSION} sha=00000000:0 malloc=mimalloc bits={} build=tartan-{version}\n\
+         Tartan v{version}, in the place of Redis {REDIS_VERSION}",
+        usize::BITS
+    )
 }
 
 #[cfg(test)]
@@ -132,6 +165,13 @@ mod tests {
         check(&["a.conf", "--port", "1", "--help"], Some("a.conf"), &["--port", "1", "--help"]);
         check(&["--bind", "a", "b"], None, &["--bind", "a", "b"]);
         check(&["-p", "1"], None, &["-p", "1"]);
+        check(&["a.conf", "--port", "1", "-"], Some("a.conf"), &["--port", "1"]);
+        let Invocation::Run(sources) = invocation(&["-"]) else { panic!("a server") };
+        assert!(sources.reads_input && sources.file.is_none());
+        assert!(matches!(invocation(&["--check-system"]), Invocation::CheckSystem));
+        assert!(matches!(invocation(&["--test-memory", "9"]), Invocation::Refused(_)));
+        assert!(matches!(invocation(&["a.conf", "--sentinel"]), Invocation::Refused(_)));
+        assert!(matches!(parse(["/bin/redis-sentinel".into()], []), Invocation::Refused(_)));
         assert!(matches!(invocation(&["--help"]), Invocation::Help));
         assert!(matches!(invocation(&["-h", "x"]), Invocation::Help));
         assert!(matches!(invocation(&["--version"]), Invocation::Version));

@@ -6,10 +6,21 @@ use std::time::Duration;
 
 use super::Signals;
 use crate::base::log;
-use crate::config::Id;
+use crate::config::{Config, Id, shutdown_flags};
 use crate::engine::saving::Job;
 use crate::engine::{Node, blocking};
 use crate::store::Mode;
+
+/// What a signal does, as its setting says: whether to make a snapshot (None: if there are save points), and whether to end
+/// whatever fails.
+pub fn wishes(config: &Config, setting: Id) -> (Option<bool>, bool) {
+    let has = |flag| config.get(setting) & flag != 0;
+    let saves = match (has(shutdown_flags::SAVE), has(shutdown_flags::NOSAVE)) {
+        (false, false) => None,
+        (saves, _) => Some(saves),
+    };
+    (saves, has(shutdown_flags::FORCE))
+}
 
 /// Brings everything to the disk. False when that failed and the server goes on. A second signal ends it at once.
 pub async fn prepare(node: &Arc<Node>, signals: &mut Signals, saves: Option<bool>, forces: bool) -> bool {

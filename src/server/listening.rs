@@ -131,8 +131,8 @@ pub fn bind_address(config: &Config, address: &str, port: u16) -> Result<Option<
         "::*" => "::",
         host => host,
     };
-    let backlog = config.get(Id::TcpBacklog) as i32;
-    let bound = resolve(host, port).and_then(|address| bind_tcp(address, backlog));
+    let (backlog, mark) = (config.get(Id::TcpBacklog) as i32, config.get(Id::SocketMarkId) as u32);
+    let bound = resolve(host, port).and_then(|address| bind_tcp(address, backlog, mark));
     match bound {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if optional && error.kind() != std::io::ErrorKind::AddrInUse => Ok(None),

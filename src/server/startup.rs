@@ -4,8 +4,12 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use crate::base::{descriptors, log};
-use crate::config::{Config, Id};
+use crate::base::{affinity, descriptors, log, oom_score};
+use crate::commands;
+use crate::commands::server::config::oom_score_wanted;
+use crate::config::{Config, Id, LoadError};
+use crate::engine::Handling;
+use crate::engine::table::CommandTable;
 
 const BANNER: &str = r"
     ##  :  ##  :      Tartan {version}
@@ -15,24 +19,70 @@ const BANNER: &str = r"
     ##  :  ##  :
 ";
 
+/// All commands, under the names that `rename-command` gives them.
+pub fn command_table(config: &Config) -> Result<CommandTable<Handling>, LoadError> {
+    let mut table = CommandTable::new(commands::FAMILIES)
+        .map_err(|error| LoadError::Setting { reason: error.to_string() })?;
+    for rename in config.renames() {
+        table.rename(&rename.from, &rename.to).map_err(|reason| rename.refusal(reason))?;
+    }
+    Ok(table)
+}
+
+/// Makes sure that the log file can be opened, while there is somebody to tell.
+pub fn check_log_file(config: &Config) -> Result<(), LoadError> {
+    log::set_file(&config.path(Id::LogFile)).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.split(" (os error").next().unwrap_or_default();
+        LoadError::Setting { reason: format!("Can't open the log file: {reason}") }
+    })
+}
+
+/// Binds this thread and all that it will start to the CPUs of `server_cpulist`.
+pub fn bind_to_cpus(config: &Config) {
+    affinity::try_bind_thread("server_cpulist", &config.text(Id::ServerCpuList));
+}
+
+/// Tells the kernel how readily to end this process.
+pub fn set_oom_score(config: &Config) {
+    if let Err(error) = oom_score::set(oom_score_wanted(config)) {
+        log::warning!("Unable to write oom_score_adj: {error}");
+    }
+}
+
 /// Opens the log as configured and says what was odd about the configuration. Fails when the log file cannot be opened.
 pub fn open_log(config: &Config) -> io::Result<()> {
     log::set_level(config.get(Id::LogLevel) as u8);
     log::set_json(config.is_on(Id::LogFormat));
     log::set_file(&config.path(Id::LogFile))?;
+    if config.is_on(Id::SyslogEnabled) {
+        let ident = config.text(Id::SyslogIdent);
+        let facility = syslog_facility(config.get(Id::SyslogFacility));
+        if let Err(error) = log::set_syslog(&String::from_utf8_lossy(&ident), facility) {
+            log::warning!("Can't log to syslog: {error}");
+        }
+    }
     for warning in config.warnings() {
         log::warning!("{warning}");
     }
     Ok(())
 }
 
+/// The number of a facility in `syslog(3)`: the first choice is `user`, those behind it are `local0` and so on.
+fn syslog_facility(choice: i64) -> u8 {
+    const USER: u8 = 1;
+    const LOCAL0: u8 = 16;
+    if choice == 0 { USER } else { LOCAL0 + (choice - 1) as u8 }
+}
+
 /// Logs who starts, with a banner where somebody is looking.
 pub fn announce(config: &Config) {
     let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    log::notice!("oO0OoO0OoO0Oo Tartan is starting oO0OoO0OoO0Oo");
     log::notice!("Tartan version={version}, bits={}, pid={pid}, just started", usize::BITS);
     match config.file() {
         Some(file) => log::notice!("Configuration loaded from {}", file.display()),
-        None => log::notice!("No config file specified, using the default config"),
+        None => log::warning!("Warning: no config file specified, using the default config."),
     }
     if shows_banner(config) {
         log::notice!("{}", banner(config));
@@ -77,8 +127,13 @@ pub fn allow_clients(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the process id file if one is configured, and returns its path so that it can be removed at the end.
+/// Writes the process id file if one is configured, or the server is in the background, and returns its path so that it can
+/// be removed at the end.
 pub fn write_pid_file(config: &Config) -> io::Result<Option<PathBuf>> {
+    const DEFAULT: &[u8] = b"/var/run/redis.pid";
+    if config.is_on(Id::Daemonize) && config.text(Id::PidFile).is_empty() {
+        config.decide(Id::PidFile, DEFAULT);
+    }
     let path = config.path(Id::PidFile);
     if path.as_os_str().is_empty() {
         return Ok(None);

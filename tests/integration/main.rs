@@ -7,7 +7,9 @@
 //! - `journal`: the journal replayed gives the same data.
 //! - `limits`: what a hostile, slow or very large client can and cannot do.
 //! - `persistence`: snapshots and the log, by the commands and settings that make and load them.
+//! - `settings`: the table of settings against Redis's and README's; CONFIG.
 //! - `slow_scripts`: scripts that take long or never end.
+//! - `startup`: the ways in which a server is started, and what it does about them.
 //! - `waiting`: clients that wait for the log.
 //!
 //! `TARTAN_BIN` names another server than the one of this build. `TARTAN_TEST_SCALE` multiplies the number of operations
@@ -24,6 +26,8 @@ mod concurrency;
 mod journal;
 mod limits;
 mod persistence;
+mod settings;
 mod slow_scripts;
+mod startup;
 mod support;
 mod waiting;

@@ -103,6 +103,7 @@ pub(super) fn restore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandR
 }
 
 fn decode(payload: &[u8], node: &Node) -> Result<Value, CommandError> {
+    node.upkeep.payloads_checked.fetch_add(1, Ordering::Relaxed);
     let verify = !node.skips_checksums.load(Ordering::Relaxed);
     let (value_type, bytes) = rdb::parse_payload(payload, verify).map_err(|error| match error {
         rdb::PayloadError::VersionOrChecksum => WRONG_PAYLOAD,

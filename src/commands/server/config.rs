@@ -1,11 +1,16 @@
 //! CONFIG: the settings, and what has to happen at once when one is changed.
 
-use crate::base::{alloc, descriptors, log};
+use std::sync::Arc;
+
+use super::title;
+use crate::base::number::parse_i64;
+use crate::base::oom_score::{self, Score};
+use crate::base::{alloc, crash, descriptors, log};
 use crate::config::{Changes, Config, Id, SetError};
 use crate::engine::error::echoed;
 use crate::engine::node::Rebind;
 use crate::engine::{
-    Args, BlockRequest, Call, CommandError, CommandResult, Context, Handling, Row, evict, keyless, text,
+    Args, BlockRequest, Call, CommandError, CommandResult, Context, Handling, Node, Row, evict, keyless, text,
 };
 use crate::persistence::aof::Fsync;
 
@@ -50,10 +55,15 @@ fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         return Err(text::SYNTAX.into());
     }
     let pairs: Vec<_> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    if ctx.node.is_loading() && pairs.iter().any(|(name, _)| waits_for_data(name)) {
+        return Err(text::LOADING.into());
+    }
     let config = &ctx.node.config;
     let changes = config.set(&pairs, ctx.session.handle.is_local()).map_err(|error| refusal(&error))?;
     if let Err(error) = apply(ctx, &changes) {
         config.undo(&changes);
+        // What had been put into effect before the refusal; it was allowed then.
+        let _ = put_into_effect(&ctx.worker.node, &changes);
         return Err(refusal(&error));
     }
     let listening = changes.ids().find(|&id| listens(id));
@@ -62,6 +72,13 @@ fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         None => ctx.reply.ok(),
     }
     Ok(())
+}
+
+/// Settings that cannot be changed while the data is being loaded.
+fn waits_for_data(name: &[u8]) -> bool {
+    ["appendonly", "dir", "repl-diskless-load"]
+        .iter()
+        .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 /// Waits until the server listens where the settings say now, or has undone the changes because it can't.
@@ -89,20 +106,9 @@ fn listens(id: Id) -> bool {
 
 /// Puts changes into effect. What most settings mean is looked up when it is needed: these are the others.
 fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
-    let config = &ctx.node.config;
-    for id in changes.ids() {
-        match id {
-            Id::LogLevel => log::set_level(config.get(id) as u8),
-            Id::MaxMemory => make_room(ctx),
-            Id::MaxClients => allow_clients(config)?,
-            Id::AppendFsync => ctx.node.log.set_policy(Fsync::from_setting(config.get(id))),
-            Id::LatencyMonitorThreshold => ctx.node.latency.set_threshold(config.get_unsigned(id)),
-            Id::AofTimestampEnabled => ctx.node.log.set_stamps(config.is_on(id)),
-            // Begins at once, and is made good by the beat if something else runs now.
-            Id::AppendOnly => ctx.node.saving.kick(&ctx.worker.node),
-            Id::AofDisableAutoGc => ctx.node.saving.collect_history(&ctx.worker.node),
-            _ => {}
-        }
+    put_into_effect(&ctx.worker.node, changes)?;
+    if changes.ids().any(|id| id == Id::MaxMemory) {
+        make_room(ctx);
     }
     match changes.ids().find(|&id| listens(id)) {
         Some(id) if matches!(ctx.call, Call::Transaction) => {
@@ -110,6 +116,48 @@ fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
         }
         _ => Ok(()),
     }
+}
+
+/// As `apply`, for what needs no client: also after changes have been undone.
+pub fn put_into_effect(node: &Arc<Node>, changes: &Changes) -> Result<(), SetError> {
+    let config = &node.config;
+    for id in changes.ids() {
+        match id {
+            Id::LogLevel => log::set_level(config.get(id) as u8),
+            Id::MaxClients => allow_clients(config)?,
+            Id::AppendFsync => node.log.set_policy(Fsync::from_setting(config.get(id))),
+            Id::LatencyMonitorThreshold => node.latency.set_threshold(config.get_unsigned(id)),
+            Id::AofTimestampEnabled => node.log.set_stamps(config.is_on(id)),
+            // Begins at once, and is made good by the beat if something else runs now.
+            Id::AppendOnly => node.saving.kick(node),
+            Id::AofDisableAutoGc => node.saving.collect_history(node),
+            Id::OomScoreAdj | Id::OomScoreAdjValues => set_oom_score(config, id)?,
+            Id::CrashLogEnabled => crash::set_reports(config.is_on(id)),
+            Id::ProcTitleTemplate | Id::Port | Id::Bind => title::show(config),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The score that the settings ask for.
+pub fn oom_score_wanted(config: &Config) -> Score {
+    const OFF: i64 = 0;
+    const RELATIVE: i64 = 1;
+    let scores = config.text(Id::OomScoreAdjValues);
+    let primary = scores.split(|&byte| byte == b' ').next().and_then(parse_i64).unwrap_or(0);
+    match config.get(Id::OomScoreAdj) {
+        OFF => Score::Original,
+        RELATIVE => Score::Relative(primary),
+        _ => Score::Absolute(primary),
+    }
+}
+
+fn set_oom_score(config: &Config, id: Id) -> Result<(), SetError> {
+    oom_score::set(oom_score_wanted(config)).map_err(|error| {
+        log::warning!("Unable to write oom_score_adj: {error}");
+        SetError::failed(id, "Failed to apply new oom_score_adj configuration, check server logs.")
+    })
 }
 
 fn make_room(ctx: &Context<'_, '_>) {

@@ -1,19 +1,22 @@
 //! DEBUG: tools for tests. Everything is locked for it: it may reach any key, and nobody minds that it is slow.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::debug_protocol::reply_of;
 use super::digest::Digest;
 use crate::base::log;
 use crate::commands::generic::object::encoding_of;
-use crate::config::Id;
+use crate::config::{Id, parse_bytes};
 use crate::engine::error::echoed;
 use crate::engine::keyspace::idle_seconds;
 use crate::engine::reload::{SnapshotReload, Source};
 use crate::engine::{
     Args, BlockRequest, Call, CommandError, CommandResult, Context, Handling, Row, TimeoutReply, text, whole,
 };
+use crate::resp::Reply;
 use crate::store::{Mode, NewValue};
+use crate::value::ValueRef;
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[Row::new("DEBUG", whole(debug, Mode::Write))];
@@ -22,21 +25,35 @@ const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "AOF-FLUSH-SLEEP <microseconds>",
     "    Wait so long before each write of the append-only file.",
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    As CONFIG REWRITE, but write every setting, even those with their default.",
     "DIGEST",
     "    Tell a fingerprint of all data; servers with the same data have the same.",
     "DIGEST-VALUE <key> [<key> ...]",
     "    Tell the fingerprints of the values of these keys.",
     "ERROR <string>",
     "    Reply this error.",
+    "HTSTATS <db>",
+    "    Tell the sizes of the tables of a database.",
+    "HTSTATS-KEY <key>",
+    "    Tell the size of the table that a value is.",
+    "LISTPACK <key>",
+    "    Write into the log what listpack a value is.",
     "LOADAOF",
     "    Write the append-only file to its end, throw all data away and load that file. Other clients wait.",
     "LOG <message>",
     "    Write this into the log.",
     "OBJECT <key>",
     "    Tell how a value is stored.",
+    "PAUSE-CRON <0|1>",
+    "    Whether background work stops: expiry, eviction, time-outs, snapshots by save points.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Add string keys <prefix>:0, <prefix>:1, ... (default: key) with values value:0, value:1, ... of",
     "    <size> bytes, without telling anybody. Keys that are there are left alone.",
+    "PROTOCOL <string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false>",
+    "    Reply something of this kind.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Checked, without effect: large elements need no nodes of another kind here.",
     "RELOAD [option ...]",
     "    Save a snapshot, throw all data away and load the snapshot. Other clients wait. Options:",
     "    * NOSAVE: load the snapshot that is there.",
@@ -44,10 +61,12 @@ const HELP: &[&str] = &[
     "    * MERGE: keys that are there already are replaced.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Whether keys are expired in the background.",
+    "SET-DISABLE-DENY-SCRIPTS <0|1>",
+    "    Whether scripts may call commands that are not for scripts.",
     "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
     "    Whether checksums of snapshots and of RESTORE's payloads are ignored.",
     "SLEEP <seconds>",
-    "    Let this connection wait; others are served meanwhile.",
+    "    Let this connection wait; others are served meanwhile, unless it is within a transaction.",
     "HELP",
     "    Print this help.",
 ];
@@ -73,16 +92,17 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         }
         (b"object", 3 | 4) => return object(ctx, args),
         (b"populate", 3..=5) => return populate(ctx, args),
-        (b"set-active-expire", 3) => {
-            let is_on = args.integer(2).is_ok_and(|number| number != 0);
-            ctx.node.active_expire.store(is_on, Ordering::Relaxed);
-            ctx.reply.ok();
-        }
-        (b"set-skip-checksum-validation", 3) => {
-            let is_on = args.integer(2).is_ok_and(|number| number != 0);
-            ctx.node.skips_checksums.store(is_on, Ordering::Relaxed);
-            ctx.reply.ok();
-        }
+        (b"config-rewrite-force-all", 2) => return rewrite(ctx),
+        (b"htstats", 3..) => return table_sizes(ctx, args),
+        (b"htstats-key", 3..) => return table_size(ctx, args),
+        (b"listpack", 3) => return listpack(ctx, args),
+        (b"protocol", 3) => return reply_of(args.at(2), ctx.reply),
+        (b"quicklist-packed-threshold", 3) => return packed_threshold(ctx, args),
+        (b"segfault", 2) => return Err("ERR DEBUG SEGFAULT is refused: it would end the server".into()),
+        (b"pause-cron", 3) => switch(ctx.reply, args, &ctx.node.cron_paused),
+        (b"set-active-expire", 3) => switch(ctx.reply, args, &ctx.node.active_expire),
+        (b"set-disable-deny-scripts", 3) => switch(ctx.reply, args, &ctx.node.scripts_call_all),
+        (b"set-skip-checksum-validation", 3) => switch(ctx.reply, args, &ctx.node.skips_checksums),
         (b"sleep", 3) => sleep(ctx, args),
         _ => {
             return Err(CommandError::of(&[
@@ -92,6 +112,77 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
             ]));
         }
     }
+    Ok(())
+}
+
+/// Switches something on or off; what is no number is off.
+fn switch(reply: &mut Reply, args: Args<'_>, what: &AtomicBool) {
+    what.store(args.integer(2).is_ok_and(|number| number != 0), Ordering::Relaxed);
+    reply.ok();
+}
+
+fn rewrite(ctx: &mut Context<'_, '_>) -> CommandResult {
+    let failure = |error| CommandError::new(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {error}"));
+    ctx.node.config.rewrite_all().map_err(failure)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// The sizes of the main table and of the expiry index of a database.
+fn table_sizes(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let db = usize::try_from(args.integer(2)?).ok().filter(|db| *db < ctx.node.databases());
+    let db = db.ok_or("ERR Out of range database")?;
+    let (mut buckets, mut keys, mut expiring) = (0, 0, 0);
+    for index in 0..ctx.keys.store().stripes() {
+        ctx.keys.with_stripe(index, |stripe| {
+            if let Some(part) = stripe.db(db) {
+                buckets += part.table().buckets();
+                keys += part.table().len();
+                expiring += part.expiry().len();
+            }
+        });
+    }
+    let text = format!(
+        "[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: {buckets}\n number of elements: {keys}\n\
+         [Expires HT]\nHash table 0 stats (main hash table):\n table size: {expiring}\n number of elements: {expiring}\n"
+    );
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+fn table_size(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let entry = ctx.keys.peek(args.at(2)).ok_or(CommandError::from(text::NO_SUCH_KEY))?;
+    let elements = match (encoding_of(entry), entry.value()) {
+        ("hashtable", ValueRef::Set(set)) => set.len(),
+        ("hashtable", ValueRef::Hash(hash)) => hash.len(),
+        ("skiplist", ValueRef::ZSet(zset)) => zset.len(),
+        _ => {
+            return Err(
+                "ERR The value stored at the specified key is not represented using an hash table".into()
+            );
+        }
+    };
+    let text = format!("Hash table 0 stats (main hash table):\n number of elements: {elements}\n");
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+fn listpack(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    let entry = ctx.keys.peek(args.at(2)).ok_or(CommandError::from(text::NO_SUCH_KEY))?;
+    if encoding_of(entry) != "listpack" {
+        return Err("ERR Not a listpack encoded object.".into());
+    }
+    let (key, bytes) = (String::from_utf8_lossy(args.at(2)), entry.entry_bytes());
+    log::notice!("DEBUG LISTPACK: {key} is a listpack of {bytes} bytes with its key");
+    ctx.reply.simple("Listpack structure printed on stdout");
+    Ok(())
+}
+
+fn packed_threshold(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    const REFUSAL: &str = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    let size = parse_bytes(args.at(2)).filter(|size| *size < 1 << 32);
+    size.ok_or(REFUSAL)?;
+    ctx.reply.ok();
     Ok(())
 }
 
@@ -181,6 +272,12 @@ fn sleep(ctx: &mut Context<'_, '_>, args: Args<'_>) {
     if seconds == 0.0 {
         return ctx.reply.ok();
     }
+    if matches!(ctx.call, Call::Transaction) {
+        // Whoever asks for it wants that nothing happens between the commands of its transaction.
+        std::thread::sleep(Duration::from_secs_f64(seconds));
+        return ctx.reply.ok();
+    }
     let deadline_ms = ctx.keys.now_ms() + (seconds * 1000.0).ceil() as i64;
-    ctx.block(BlockRequest::without_keys(Some(deadline_ms), TimeoutReply::Ok));
+    let request = BlockRequest::without_keys(Some(deadline_ms), TimeoutReply::Ok);
+    ctx.block(BlockRequest { is_work: true, ..request });
 }

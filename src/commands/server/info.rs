@@ -173,7 +173,7 @@ fn server(page: &mut Page<'_>) {
     page.field("server_time_usec", clock::unix_us());
     page.field("uptime_in_seconds", uptime_seconds);
     page.field("uptime_in_days", uptime_seconds / 86_400);
-    page.field("hz", node.config.get(Id::Hz));
+    page.field("hz", node.rounds_per_second());
     page.field("configured_hz", node.config.get(Id::Hz));
     page.field("lru_clock", clock::lru_seconds() & 0xff_ffff);
     page.field("executable", executable.display());
@@ -248,7 +248,8 @@ fn memory(page: &mut Page<'_>) {
         "mem_clients_slaves",
     ]);
     page.field("mem_clients_normal", figures.clients);
-    page.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
+    page.zeros(&["mem_cluster_links"]);
+    page.field("mem_aof_buffer", node.log.stats().buffered_bytes.load(Relaxed));
     page.field("mem_allocator", "mimalloc");
     page.field("active_defrag_running", 0);
     page.field("lazyfree_pending_objects", node.lazy_pending.load(Relaxed));
@@ -367,9 +368,13 @@ fn stats(page: &mut Page<'_>) {
     traffic(page);
     page.field("expired_keys", node.sum(|stats| stats.expired.get()));
     page.field("expired_stale_perc", "0.00");
-    page.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
+    page.field("expired_time_cap_reached_count", node.upkeep.expiry_cut.load(Relaxed));
+    page.field("expire_cycle_cpu_milliseconds", node.upkeep.expiry_us.load(Relaxed) / 1000);
     page.field("evicted_keys", node.sum(|stats| stats.evicted.get()));
-    page.zeros(&["evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    page.zeros(&["evicted_clients"]);
+    let (excess_ms, excess_now_ms) = node.upkeep.excess_ms();
+    page.field("total_eviction_exceeded_time", excess_ms);
+    page.field("current_eviction_exceeded_time", excess_now_ms);
     page.field("keyspace_hits", node.sum(|stats| stats.hits.get()));
     page.field("keyspace_misses", node.sum(|stats| stats.misses.get()));
     page.field("pubsub_channels", node.pubsub.channel_count(Space::Global));
@@ -392,7 +397,7 @@ fn stats(page: &mut Page<'_>) {
         "unexpected_error_replies",
     ]);
     page.field("total_error_replies", node.sum(|stats| stats.errors.get()));
-    page.field("dump_payload_sanitizations", 0);
+    page.field("dump_payload_sanitizations", node.upkeep.payloads_checked.load(Relaxed));
     page.field("total_reads_processed", node.sum(|stats| stats.reads.get()));
     page.field("total_writes_processed", node.sum(|stats| stats.writes.get()));
     page.zeros(&[

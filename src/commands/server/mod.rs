@@ -1,7 +1,8 @@
 //! The server itself: what it is, how it is set, how much it holds, and its end.
 
-pub(super) mod config;
+pub mod config;
 pub(super) mod debug;
+mod debug_protocol;
 mod digest;
 mod figures;
 pub(super) mod flush;
@@ -15,16 +16,18 @@ pub mod persist;
 mod process;
 pub(super) mod replication;
 pub(super) mod slowlog;
+pub mod title;
 
-use crate::base::clock;
+use std::sync::atomic::Ordering;
+
+use crate::base::{clock, log};
 use crate::commands::command_docs;
 use crate::engine::node::ShutdownRequest;
 use crate::engine::{
     Args, BlockRequest, CommandError, CommandResult, Context, Handling, Row, keyless, text, walking,
 };
 
-/// The release of Redis whose behavior this server has.
-pub const REDIS_VERSION: &str = "7.2.4";
+pub use crate::base::REDIS_VERSION;
 
 /// The rows of this file.
 pub static COMMANDS: &[Row<Handling>] = &[
@@ -103,11 +106,16 @@ impl ShutdownOptions {
     }
 }
 
-/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. There are no replicas to wait for, so there is nothing to abort.
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. There are no replicas to wait for: only DEBUG PAUSE-CRON leaves time to abort.
 fn shutdown<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let options = ShutdownOptions::parse(args)?;
     if options.aborts {
-        return Err("ERR No shutdown in progress.".into());
+        if !ctx.node.ending_soon.swap(false, Ordering::SeqCst) {
+            return Err("ERR No shutdown in progress.".into());
+        }
+        log::notice!("Shutdown manually aborted.");
+        ctx.reply.ok();
+        return Ok(());
     }
     let node = ctx.worker.node.clone();
     let saves = if options.saves { Some(true) } else { options.skips_saving.then_some(false) };

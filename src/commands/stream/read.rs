@@ -190,6 +190,7 @@ fn wait<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, request: &Request<'a>, po
         deadline_ms,
         arguments,
         timeout_reply: TimeoutReply::NullArray,
+        is_work: false,
         then: None,
     });
 }

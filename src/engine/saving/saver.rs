@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::state::{History, Job, State};
 use super::wishes::next_job;
 use super::{Failure, Saving};
-use crate::base::{clock, log};
+use crate::base::{affinity, clock, log};
 use crate::config::Id;
 use crate::engine::node::Node;
 use crate::engine::reload;
@@ -49,6 +49,7 @@ impl Saving {
                 }
                 job
             };
+            bind_to_cpus(node, job);
             let run = || match job {
                 Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
                 Job::Rewrite | Job::SwitchOn => self.rewrite(node, job),
@@ -159,4 +160,14 @@ impl Saving {
         self.state.lock().answers.push((call, outcome));
         Ok(())
     }
+}
+
+/// The CPUs that Redis's child of this job would run on.
+fn bind_to_cpus(node: &Node, job: Job) {
+    let (setting, id) = match job {
+        Job::Snapshot => ("bgsave_cpulist", Id::BgsaveCpuList),
+        Job::Rewrite | Job::SwitchOn => ("aof_rewrite_cpulist", Id::AofRewriteCpuList),
+        Job::SwitchOff | Job::Collection | Job::Reload => return,
+    };
+    affinity::try_bind_thread(setting, &node.config.text(id));
 }

@@ -4,10 +4,12 @@
 //! owns the token and takes each stripe when it first reaches for it (design 2.5). Either way all are kept until it ends, its
 //! commands run under them at one moment of time, and what they have changed is one record of the journal.
 
+use std::sync::atomic::Ordering;
+
 use super::super::context::{Call, Context};
 use super::super::effects::{Block, Effects};
 use super::super::errand::Place;
-use super::super::error::{CommandError, CommandResult, text};
+use super::super::error::{CommandError, CommandResult, echoed, text};
 use super::super::execute::{self, Order};
 use super::super::node::Node;
 use super::super::plan::Plan;
@@ -376,17 +378,15 @@ impl Caller<'_, '_> {
         if !facts.accepts_count(argv.len()) {
             return Err(WRONG_COUNT.into());
         }
-        if flags.contains(flag::NOSCRIPT) {
+        if flags.contains(flag::NOSCRIPT) && !self.node.scripts_call_all.load(Ordering::Relaxed) {
             return Err("ERR This Redis command is not allowed from script".into());
         }
         if self.node.is_loading() && !flags.contains(flag::LOADING) && !self.session.replays {
             return Err(text::LOADING.into());
         }
         if asks_to_block(facts, argv) {
-            let name = facts.name.to_ascii_uppercase();
-            return Err(CommandError::new(format!(
-                "ERR {name} command is not allowed with BLOCK option from scripts"
-            )));
+            const REASON: &str = " command is not allowed with BLOCK option from scripts";
+            return Err(CommandError::of(&[&"ERR ", &echoed(argv[0], usize::MAX), &REASON]));
         }
         if (flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE)) && !self.may_write {
             return Err("ERR Write commands are not allowed from read-only scripts.".into());

@@ -27,7 +27,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::base::latency::LatencyMonitor;
-use crate::base::{clock, log};
+use crate::base::{affinity, clock, log};
 use crate::journal::{Journal, Merger};
 use crate::resp::encode_command;
 
@@ -115,6 +115,8 @@ struct Shared {
     stamps: AtomicBool,
     /// Microseconds to wait before a write (DEBUG AOF-FLUSH-SLEEP).
     delay_us: AtomicU64,
+    /// The CPUs that its threads may run on; empty: all.
+    cpus: Mutex<Arc<[u8]>>,
     /// fsync is suspended (`no-appendfsync-on-rewrite`).
     suspended: AtomicBool,
     writer: Mutex<Option<Writer>>,
@@ -180,6 +182,7 @@ impl Log {
             policy: AtomicU8::new(policy as u8),
             stamps: AtomicBool::new(false),
             delay_us: AtomicU64::new(0),
+            cpus: Mutex::default(),
             suspended: AtomicBool::new(false),
             writer: Mutex::new(None),
             switches: Mutex::default(),
@@ -221,8 +224,17 @@ impl Log {
             shared.orders.lock().stop = false;
             let (one, other) = (shared.clone(), shared.clone());
             let named = |name: &str| std::thread::Builder::new().name(name.into());
-            threads.push(named("aof-write").spawn(move || one.write_loop())?);
-            threads.push(named("aof-sync").spawn(move || other.sync_loop())?);
+            let bind = |cpus: Arc<[u8]>| affinity::try_bind_thread("bio_cpulist", &cpus);
+            let cpus = shared.cpus.lock().clone();
+            let same = cpus.clone();
+            threads.push(named("aof-write").spawn(move || {
+                bind(cpus);
+                one.write_loop();
+            })?);
+            threads.push(named("aof-sync").spawn(move || {
+                bind(same);
+                other.sync_loop();
+            })?);
         }
         Ok(())
     }
@@ -275,6 +287,11 @@ impl Log {
     /// `aof-timestamp-enabled`.
     pub fn set_stamps(&self, on: bool) {
         self.shared.stamps.store(on, Ordering::Relaxed);
+    }
+
+    /// Names the CPUs that its threads shall run on from the next time the log is opened, as `bio_cpulist` does.
+    pub fn set_cpus(&self, cpus: Arc<[u8]>) {
+        *self.shared.cpus.lock() = cpus;
     }
 
     /// Has every write wait so long before it begins, for tests.

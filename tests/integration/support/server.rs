@@ -150,7 +150,7 @@ impl Drop for Server {
     }
 }
 
-fn program() -> String {
+pub fn program() -> String {
     env::var("TARTAN_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tartan").into())
 }
 
