@@ -55,6 +55,7 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
     let mut peak = 0;
     loop {
         tokio::time::sleep(Duration::from_millis(1000 / node.rounds_per_second())).await;
+        let started_ns = clock::monotonic_ns();
         clock::tick();
         alloc::settle_thread();
         alloc::note_peak();
@@ -83,6 +84,8 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
             clients::look_after(&node, now_ms);
             clients_due_ms = now_ms + CLIENTS_PERIOD_MS;
         }
+        let beat_us = (clock::monotonic_ns() - started_ns).div_ceil(1000);
+        node.upkeep.beat_us.fetch_add(beat_us, Relaxed);
     }
 }
 

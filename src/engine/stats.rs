@@ -41,6 +41,10 @@ pub struct WorkerStats {
     pub busy_ns: Counter,
     /// Turns of the worker's connections.
     pub turns: Counter,
+    /// Nanoseconds of commands in the longest turn.
+    pub turn_ns_max: Counter,
+    /// Commands in the fullest turn.
+    pub turn_commands_max: Counter,
 }
 
 /// One command's counters.
@@ -63,6 +67,14 @@ impl Counter {
     #[inline]
     pub fn add(&self, amount: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+    }
+
+    /// Makes it a greatest value; the caller is the only writer.
+    #[inline]
+    pub fn raise(&self, value: u64) {
+        if value > self.get() {
+            self.0.store(value, Ordering::Relaxed);
+        }
     }
 
     /// The present count.
@@ -95,7 +107,17 @@ impl WorkerStats {
             connections: AtomicU64::new(0),
             busy_ns: Counter::default(),
             turns: Counter::default(),
+            turn_ns_max: Counter::default(),
+            turn_commands_max: Counter::default(),
         }
+    }
+
+    /// Counts a turn, which began when so much had been counted.
+    #[inline]
+    pub fn end_turn(&self, busy_ns_before: u64, processed_before: u64) {
+        self.turns.add(1);
+        self.turn_ns_max.raise(self.busy_ns.get() - busy_ns_before);
+        self.turn_commands_max.raise(self.processed.get().saturating_sub(processed_before));
     }
 
     /// CONFIG RESETSTAT.

@@ -12,6 +12,8 @@ pub struct Upkeep {
     pub expiry_us: AtomicU64,
     /// How often it has stopped because its time was over.
     pub expiry_cut: AtomicU64,
+    /// Microseconds that the beat of the background has taken.
+    pub beat_us: AtomicU64,
     /// Payloads of RESTORE that were checked.
     pub payloads_checked: AtomicU64,
     /// Milliseconds that memory has been above its limit, without the time since it is.

@@ -247,6 +247,8 @@ impl Connection {
         let limit_bytes = self.worker.node.config.output_limit(self.class()).hard_bytes as usize;
         let left = if limit_bytes == 0 { usize::MAX } else { limit_bytes.saturating_sub(self.unsent_bytes) };
         self.reply.set_bytes_max(left);
+        let stats = &self.worker.stats;
+        let (busy_ns, processed) = (stats.busy_ns.get(), stats.processed.get());
         let mut stop = Stop::Yield;
         for _ in 0..BATCHES_PER_TURN {
             stop = pipeline::run_batch(
@@ -260,7 +262,7 @@ impl Connection {
                 break;
             }
         }
-        self.worker.stats.turns.add(1);
+        self.worker.stats.end_turn(busy_ns, processed);
         if stop == Stop::Waiting {
             self.note_waiting();
         }

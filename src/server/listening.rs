@@ -39,7 +39,11 @@ impl Bound {
     /// # Errors
     /// When an address that must be there cannot be used, for the log.
     pub fn bind(config: &Config) -> Result<Self, String> {
-        Ok(Self { tcp: bind_addresses(config)?, unix: bind_socket(config)? })
+        let bound = Self { tcp: bind_addresses(config)?, unix: bind_socket(config)? };
+        match bound.tcp.is_empty() && bound.unix.is_none() {
+            true => Err("Configured to not listen anywhere, exiting.".into()),
+            false => Ok(bound),
+        }
     }
 }
 
@@ -111,11 +115,16 @@ fn bind_addresses(config: &Config) -> Result<Vec<TcpListener>, String> {
     if port == 0 {
         return Ok(listeners);
     }
-    for address in config.bind_addresses() {
-        listeners.extend(bind_address(config, &address, port)?);
+    let addresses = config.bind_addresses();
+    let failed = || format!("Failed listening on port {port} (tcp), aborting.");
+    for address in &addresses {
+        listeners.extend(bind_address(config, address, port).map_err(|error| {
+            log::warning!("{error}");
+            failed()
+        })?);
     }
-    if listeners.is_empty() {
-        return Err("Failed listening on port: no address of `bind` could be used, aborting.".into());
+    if listeners.is_empty() && !addresses.is_empty() {
+        return Err(failed());
     }
     Ok(listeners)
 }
@@ -136,7 +145,9 @@ pub fn bind_address(config: &Config, address: &str, port: u16) -> Result<Option<
     match bound {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if optional && error.kind() != std::io::ErrorKind::AddrInUse => Ok(None),
-        Err(error) => Err(format!("Could not create server TCP listening socket {address}:{port}: {error}")),
+        Err(error) => Err(format!(
+            "Warning: Could not create server TCP listening socket {address}:{port}: bind: {error}"
+        )),
     }
 }
 

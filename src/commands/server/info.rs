@@ -11,6 +11,7 @@ use super::figures::{MemoryFigures, StoreFigures};
 use super::process::{self, CpuTime};
 use crate::base::clock;
 use crate::config::Id;
+use crate::engine::stats::WorkerStats;
 use crate::engine::{Args, CommandResult, Context, Handling, Node, Row, walking};
 use crate::pubsub::Space;
 use crate::store::Mode;
@@ -27,6 +28,8 @@ enum Shown {
     All,
     /// By `everything`.
     Everything,
+    /// By its name only.
+    Never,
 }
 
 type Section = (&'static str, Shown, fn(&mut Page<'_>));
@@ -45,6 +48,7 @@ const SECTIONS: &[Section] = &[
     ("Latencystats", Shown::All, latency_stats),
     ("Cluster", Shown::Default, cluster),
     ("Keyspace", Shown::Default, keyspace),
+    ("Debug", Shown::Never, debug),
     ("Threads", Shown::Everything, threads),
     ("Stripes", Shown::Everything, stripes),
 ];
@@ -95,7 +99,7 @@ fn is_wanted(name: &str, shown: Shown, wanted: &[&[u8]]) -> bool {
         is(word, name)
             || is(word, "default") && shown == Shown::Default
             || is(word, "all") && shown <= Shown::All
-            || is(word, "everything")
+            || is(word, "everything") && shown <= Shown::Everything
     })
 }
 
@@ -528,6 +532,17 @@ fn keyspace(page: &mut Page<'_>) {
     lines.iter().for_each(|line| page.line(line));
 }
 
+/// For the developers of Redis: its turns of the loop are turns of connections here.
+fn debug(page: &mut Page<'_>) {
+    let node = page.node;
+    let max =
+        |of: fn(&WorkerStats) -> u64| node.worker_stats.iter().map(|stats| of(stats)).max().unwrap_or(0);
+    page.field("eventloop_duration_aof_sum", node.log.stats().write_us.load(Relaxed));
+    page.field("eventloop_duration_cron_sum", node.upkeep.beat_us.load(Relaxed));
+    page.field("eventloop_duration_max", max(|stats| stats.turn_ns_max.get() / 1000));
+    page.field("eventloop_cmd_per_cycle_max", max(|stats| stats.turn_commands_max.get()));
+}
+
 fn threads(page: &mut Page<'_>) {
     let node = page.node;
     page.field("server_threads", node.workers());
@@ -577,6 +592,7 @@ mod tests {
         assert_eq!(chosen("ALL"), "Se Cl Me Pe St Re CP Mo Co Er La Cl Ke");
         assert_eq!(chosen("everything"), "Se Cl Me Pe St Re CP Mo Co Er La Cl Ke Th St");
         assert_eq!(chosen("keyspace cpu nothing"), "CP Ke");
+        assert_eq!(chosen("debug"), "De");
     }
 
     #[test]

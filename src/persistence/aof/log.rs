@@ -91,6 +91,8 @@ pub struct LogStats {
     pub fsyncs: AtomicU64,
     /// Writes made while an fsync had taken longer than two seconds.
     pub delayed_fsyncs: AtomicU64,
+    /// Microseconds that writing has taken.
+    pub write_us: AtomicU64,
     /// Bytes of the file being written.
     pub file_bytes: AtomicU64,
     /// Bytes collected and not written.
@@ -430,6 +432,8 @@ impl Shared {
         let (started_ns, waits) = (clock::monotonic_ns(), self.syncing_since_ms.load(Ordering::Relaxed) != 0);
         let outcome = writer.write_all(self);
         self.latency.note_since("aof-write", started_ns);
+        let micros = (clock::monotonic_ns() - started_ns) / 1000;
+        self.stats.write_us.fetch_add(micros, Ordering::Relaxed);
         if waits {
             self.latency.note_since("aof-write-pending-fsync", started_ns);
         }
