@@ -20,11 +20,13 @@ impl Context<'_, '_> {
 
     /// Exchanges the contents of two databases. Every stripe must be held for writing.
     pub fn swap_dbs(&mut self, one: usize, other: usize) {
+        let now_ms = self.keys.now_ms();
         for index in 0..self.keys.store().stripes() {
             let Some(stripe) = self.keys.held_mut().stripe_mut(index) else { continue };
-            let held = |key: &[u8]| has(stripe, one, key) || has(stripe, other, key);
-            stripe.touch_where(one, held);
-            stripe.touch_where(other, held);
+            // What had expired when it was watched went then; what comes in expired is no key.
+            let changes = |db, source, key: &[u8]| has(stripe, db, key) || lives(stripe, source, key, now_ms);
+            stripe.touch_where(one, |key| changes(one, other, key));
+            stripe.touch_where(other, |key| changes(other, one, key));
             stripe.swap_dbs(one, other);
             for db in [one, other] {
                 self.worker.ready.borrow_mut().extend(stripe.awaited_keys(db));
@@ -62,4 +64,9 @@ fn tell_flushed(worker: &Worker, stripe: &Stripe, db: usize) {
 
 fn has(stripe: &Stripe, db: usize, key: &[u8]) -> bool {
     stripe.db(db).is_some_and(|part| part.find(hash_of(key), key).is_some())
+}
+
+fn lives(stripe: &Stripe, db: usize, key: &[u8], now_ms: i64) -> bool {
+    let found = stripe.db(db).and_then(|part| part.find(hash_of(key), key));
+    found.is_some_and(|entry| entry.expiry().is_none_or(|at_ms| at_ms > now_ms))
 }

@@ -37,8 +37,14 @@ pub struct Queue {
 
 /// The keys a client watches.
 pub struct Watches {
-    keys: Vec<DbKey>,
+    keys: Vec<Watch>,
     flag: Arc<WatchFlag>,
+}
+
+struct Watch {
+    key: DbKey,
+    /// Whether the key was there: only then can it have expired since.
+    was_there: bool,
 }
 
 /// The id of the next flag.
@@ -114,15 +120,15 @@ pub fn watch<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     };
     let watches = ctx.session.watches.get_or_insert_with(fresh);
     for &key in args.from(1) {
-        if watches.keys.iter().any(|known| known.0 == db && *known.1 == *key) {
+        if watches.keys.iter().any(|known| known.key.0 == db && *known.key.1 == *key) {
             continue;
         }
         // A key that has expired goes now: that it is gone at EXEC must not count as a change.
-        ctx.keys.find_mut(key);
+        let was_there = ctx.keys.find_mut(key).is_some();
         let index = ctx.keys.store().stripe_of(ctx.keys.hash(key));
         let Some(stripe) = ctx.keys.held_mut().stripe_mut(index) else { continue };
         stripe.watch((db, key.into()), watches.flag.clone());
-        watches.keys.push((db, key.into()));
+        watches.keys.push(Watch { key: (db, key.into()), was_there });
     }
     ctx.reply.ok();
     Ok(())
@@ -141,8 +147,8 @@ pub fn unwatch<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult 
 /// Lets go of all watches. No stripe may be held.
 pub fn unwatch_all(session: &mut Session, worker: &Worker) {
     let Some(watches) = session.watches.take() else { return };
-    for key in watches.keys {
-        errand::run_one(worker, &Arc::new(Errand::Unwatch(key, watches.flag.id)));
+    for watch in watches.keys {
+        errand::run_one(worker, &Arc::new(Errand::Unwatch(watch.key, watches.flag.id)));
     }
 }
 
@@ -237,7 +243,7 @@ fn lock<'q>(worker: &'q Worker, orders: &[Order<'_>], session: &Session) -> Resu
         }
     }
     for watched in session.watches.iter().flat_map(|watches| &watches.keys) {
-        wanted.push((node.store.stripe_of(hash_of(&watched.1)), Mode::Read));
+        wanted.push((node.store.stripe_of(hash_of(&watched.key.1)), Mode::Read));
     }
     if has_scripts || worker.is_lane {
         // What scripts reach is seen when they do; on the lane, whoever meets these stripes is to park.
@@ -266,11 +272,12 @@ fn elsewhere(worker: &Worker, order: &Order<'_>) -> Option<Place> {
 /// Whether a watched key has changed, or has expired since.
 fn is_touched(session: &Session, held: &Held<'_>, node: &Node, now_ms: i64) -> bool {
     let Some(watches) = &session.watches else { return false };
-    let expired = |(db, key): &DbKey| {
+    let expired = |watch: &Watch| {
+        let (db, key) = &watch.key;
         let hash = hash_of(key);
         let part = held.stripe(node.store.stripe_of(hash)).and_then(|stripe| stripe.db(*db));
         let expiry = part.and_then(|part| part.find(hash, key)).and_then(Entry::expiry);
-        expiry.is_some_and(|at| at <= now_ms)
+        watch.was_there && expiry.is_some_and(|at| at <= now_ms)
     };
     watches.flag.touched.load(Ordering::Relaxed) || watches.keys.iter().any(expired)
 }

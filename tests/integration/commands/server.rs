@@ -36,6 +36,37 @@ fn flush_and_swap_touch_watched_keys() {
 }
 
 #[test]
+fn a_swap_brings_no_key_that_has_expired() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+    // What the watched key is, what comes in its place, and whether the transaction still runs.
+    for (own, others, runs) in [
+        ("none", "expired", true),
+        ("expired", "none", true),
+        ("expired", "expired", true),
+        ("none", "there", false),
+    ] {
+        client.call(&["FLUSHALL"]);
+        for (db, kind) in [("0", own), ("1", others)] {
+            client.call(&["SELECT", db]);
+            match kind {
+                "expired" => client.call(&["SET", "key", "value", "PX", "1"]),
+                "there" => client.call(&["SET", "key", "value"]),
+                _ => continue,
+            };
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        client.call(&["SELECT", "0"]);
+        client.call(&["WATCH", "key"]);
+        assert_eq!(client.call(&["SWAPDB", "0", "1"]), ok());
+        client.call(&["MULTI"]);
+        client.call(&["PING"]);
+        assert_eq!(client.call(&["EXEC"]) != Reply::Null, runs, "{own} replaced by {others}");
+    }
+}
+
+#[test]
 fn flushing_much_leaves_nothing_behind() {
     let server = Server::start(&["--enable-debug-command", "yes"]);
     let mut client = server.client();
