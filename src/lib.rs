@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod acl;
 pub mod background;
 pub mod base;
 pub mod commands;

@@ -3,6 +3,8 @@
 //! The names are Redis 7.2's own, as COMMAND INFO, COMMAND DOCS and ACL CAT print them. All types are `const` friendly:
 //! the table is data of the binary, it costs nothing at start-up and nothing on the heap.
 
+pub use crate::acl::{Categories as AclCategories, category as acl};
+
 /// All facts about one command or subcommand.
 #[derive(Debug)]
 pub struct Facts {
@@ -179,103 +181,6 @@ impl Flags {
     /// The names that COMMAND INFO prints, in its order.
     pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
         names_of(self.0, SHOWN_FLAGS)
-    }
-}
-
-/// The bits of [`AclCategories`].
-pub mod acl {
-    /// Key management.
-    pub const KEYSPACE: u32 = 1;
-    /// Reads keys.
-    pub const READ: u32 = 1 << 1;
-    /// Writes keys.
-    pub const WRITE: u32 = 1 << 2;
-    /// Sets.
-    pub const SET: u32 = 1 << 3;
-    /// Sorted sets.
-    pub const SORTEDSET: u32 = 1 << 4;
-    /// Lists.
-    pub const LIST: u32 = 1 << 5;
-    /// Hashes.
-    pub const HASH: u32 = 1 << 6;
-    /// Strings.
-    pub const STRING: u32 = 1 << 7;
-    /// Bitmaps.
-    pub const BITMAP: u32 = 1 << 8;
-    /// HyperLogLogs.
-    pub const HYPERLOGLOG: u32 = 1 << 9;
-    /// Geospatial indexes.
-    pub const GEO: u32 = 1 << 10;
-    /// Streams.
-    pub const STREAM: u32 = 1 << 11;
-    /// Publish and subscribe.
-    pub const PUBSUB: u32 = 1 << 12;
-    /// Administration.
-    pub const ADMIN: u32 = 1 << 13;
-    /// Constant or logarithmic time.
-    pub const FAST: u32 = 1 << 14;
-    /// Whatever is not fast.
-    pub const SLOW: u32 = 1 << 15;
-    /// May block the client.
-    pub const BLOCKING: u32 = 1 << 16;
-    /// Can do harm.
-    pub const DANGEROUS: u32 = 1 << 17;
-    /// The client's own connection.
-    pub const CONNECTION: u32 = 1 << 18;
-    /// MULTI and its kin.
-    pub const TRANSACTION: u32 = 1 << 19;
-    /// Scripts and functions.
-    pub const SCRIPTING: u32 = 1 << 20;
-}
-
-/// A set of the bits in [`acl`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AclCategories(pub u32);
-
-/// The categories in the order of ACL CAT, each with an `@` before it as COMMAND INFO wants them.
-const CATEGORY_NAMES: &[(u32, &str)] = &[
-    (acl::KEYSPACE, "@keyspace"),
-    (acl::READ, "@read"),
-    (acl::WRITE, "@write"),
-    (acl::SET, "@set"),
-    (acl::SORTEDSET, "@sortedset"),
-    (acl::LIST, "@list"),
-    (acl::HASH, "@hash"),
-    (acl::STRING, "@string"),
-    (acl::BITMAP, "@bitmap"),
-    (acl::HYPERLOGLOG, "@hyperloglog"),
-    (acl::GEO, "@geo"),
-    (acl::STREAM, "@stream"),
-    (acl::PUBSUB, "@pubsub"),
-    (acl::ADMIN, "@admin"),
-    (acl::FAST, "@fast"),
-    (acl::SLOW, "@slow"),
-    (acl::BLOCKING, "@blocking"),
-    (acl::DANGEROUS, "@dangerous"),
-    (acl::CONNECTION, "@connection"),
-    (acl::TRANSACTION, "@transaction"),
-    (acl::SCRIPTING, "@scripting"),
-];
-
-impl AclCategories {
-    /// Every category.
-    pub const ALL: Self = Self((acl::SCRIPTING << 1) - 1);
-
-    /// The category of that name, without `@`, in any case.
-    pub fn parse(name: &[u8]) -> Option<Self> {
-        let (bits, _) =
-            CATEGORY_NAMES.iter().find(|(_, full)| full.as_bytes()[1..].eq_ignore_ascii_case(name))?;
-        Some(Self(*bits))
-    }
-
-    /// Whether the two sets have a category in common.
-    pub const fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// The names with `@` before them, in the order of ACL CAT.
-    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
-        names_of(u64::from(self.0), CATEGORY_NAMES)
     }
 }
 

@@ -43,7 +43,7 @@ static FAMILIES: [&[Facts]; 16] = [
 ];
 
 /// All commands and subcommands, by family and name.
-pub fn all() -> impl Iterator<Item = &'static Facts> {
+pub fn all() -> impl Iterator<Item = &'static Facts> + Clone {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
