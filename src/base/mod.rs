@@ -19,6 +19,7 @@ pub mod partial_sort;
 pub mod process_title;
 pub mod progress;
 pub mod quoting;
+pub mod replace;
 mod shortest;
 pub mod sync;
 mod syslog;

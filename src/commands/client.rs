@@ -1,12 +1,12 @@
 //! CLIENT: what clients tell about themselves, and what may be done to others.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::clock;
 use crate::base::number::parse_i64;
 use crate::engine::blocking::{UNBLOCKED, deadline_from_milliseconds};
+use crate::engine::client_line;
 use crate::engine::error::echoed;
 use crate::engine::execute::count_error;
 use crate::engine::pause::Paused;
@@ -111,13 +111,8 @@ impl ClientType {
     }
 
     fn of(client: &ClientHandle) -> Self {
-        if listens(client) { Self::PubSub } else { Self::Normal }
+        if client_line::listens(client) { Self::PubSub } else { Self::Normal }
     }
-}
-
-fn listens(client: &ClientHandle) -> bool {
-    let view = &client.view;
-    [&view.channels, &view.patterns, &view.shard_channels].iter().any(|count| count.load(Relaxed) > 0)
 }
 
 fn error_naming(what: &str, name: &[u8]) -> CommandError {
@@ -176,9 +171,8 @@ fn set_info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 /// CLIENT INFO
 fn info<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     ctx.session.publish_view();
-    let mut lines = String::new();
-    push_line(&mut lines, ctx.node, &ctx.session.handle);
-    ctx.reply.verbatim("txt", lines.as_bytes());
+    let line = client_line::describe(ctx.node, &ctx.session.handle) + "\n";
+    ctx.reply.verbatim("txt", line.as_bytes());
     Ok(())
 }
 
@@ -196,8 +190,8 @@ fn list<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         4.. if args.is(2, "ID") => named(ctx.node, args.from(3))?,
         _ => return Err(text::SYNTAX.into()),
     };
-    let mut lines = String::new();
-    clients.iter().for_each(|client| push_line(&mut lines, ctx.node, client));
+    let line = |client: &Arc<ClientHandle>| client_line::describe(ctx.node, client) + "\n";
+    let lines: String = clients.iter().map(line).collect();
     ctx.reply.verbatim("txt", lines.as_bytes());
     Ok(())
 }
@@ -218,81 +212,27 @@ fn named(node: &Node, ids: &[&[u8]]) -> Result<Vec<Arc<ClientHandle>>, CommandEr
     Ok(clients)
 }
 
-/// One line of CLIENT LIST: the fields of Redis 7.2.4 in its order. A connection that is idle owns no buffers, so most of the
-/// memory fields are zero more often than in Redis.
-fn push_line(lines: &mut String, node: &Node, client: &ClientHandle) {
-    let (view, names) = (&client.view, client.names.lock().clone());
-    let seconds = |since_ms: i64| (clock::unix_ms() - since_ms).max(0) / 1000;
-    let output_bytes = view.output_bytes.load(Relaxed) + client.mail_bytes();
-    let query_bytes = view.query_bytes.load(Relaxed) + view.query_free_bytes.load(Relaxed);
-    let queue_bytes = view.queue_bytes.load(Relaxed);
-    let total = size_of::<ClientHandle>() + output_bytes + query_bytes + queue_bytes;
-    let command = match view.command.load(Relaxed) {
-        0 => "NULL",
-        place => node.table.all()[place - 1].facts.name,
-    };
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        lines,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-         qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} cmd={} \
-         user=default redir=-1 resp={} lib-name={} lib-ver={}",
-        client.id,
-        client.address,
-        client.local_address,
-        client.descriptor,
-        String::from_utf8_lossy(&names.name),
-        seconds(client.created_ms),
-        seconds(view.active_ms.load(Relaxed)),
-        flags(client),
-        view.db.load(Relaxed),
-        view.channels.load(Relaxed),
-        view.patterns.load(Relaxed),
-        view.shard_channels.load(Relaxed),
-        view.queued.load(Relaxed) as i64 - 1,
-        view.query_bytes.load(Relaxed),
-        view.query_free_bytes.load(Relaxed),
-        queue_bytes,
-        u8::from(output_bytes > 0),
-        output_bytes,
-        total,
-        if output_bytes > 0 { "rw" } else { "r" },
-        command,
-        view.protocol.load(Relaxed),
-        String::from_utf8_lossy(&names.library),
-        String::from_utf8_lossy(&names.library_version),
-    );
-}
-
-fn flags(client: &ClientHandle) -> String {
-    let view = &client.view;
-    let flags = [
-        (view.monitors.load(Relaxed), 'O'),
-        (listens(client), 'P'),
-        (view.queued.load(Relaxed) > 0, 'x'),
-        (client.blocked().is_some() || view.paused.load(Relaxed), 'b'),
-        (client.is_killed(), 'c'),
-        (client.is_unix, 'U'),
-        (view.no_evict.load(Relaxed), 'e'),
-        (view.no_touch.load(Relaxed), 'T'),
-    ];
-    let shown: String = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, letter)| *letter).collect();
-    if shown.is_empty() { "N".to_owned() } else { shown }
-}
-
 /// Which clients CLIENT KILL closes; None: any.
 struct Victims<'a> {
     id: Option<u64>,
     client_type: Option<ClientType>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
+    /// By serial.
+    user: Option<u64>,
     skips_own: bool,
 }
 
 impl<'a> Victims<'a> {
-    fn parse(args: Args<'a>) -> Result<Self, CommandError> {
-        let mut victims =
-            Victims { id: None, client_type: None, address: None, local_address: None, skips_own: true };
+    fn parse(node: &Node, args: Args<'a>) -> Result<Self, CommandError> {
+        let mut victims = Victims {
+            id: None,
+            client_type: None,
+            address: None,
+            local_address: None,
+            user: None,
+            skips_own: true,
+        };
         for index in (2..args.len()).step_by(2) {
             let value = args.need(index + 1)?;
             if args.is(index, "ID") {
@@ -305,10 +245,8 @@ impl<'a> Victims<'a> {
             } else if args.is(index, "LADDR") {
                 victims.local_address = Some(value);
             } else if args.is(index, "USER") {
-                // Everybody is `default`.
-                if value != b"default" {
-                    return Err(error_naming("No such user", value));
-                }
+                let user = node.acl.user(value).ok_or_else(|| error_naming("No such user", value))?;
+                victims.user = Some(user.identity.serial);
             } else if args.is(index, "SKIPME") {
                 victims.skips_own = match value.to_ascii_lowercase().as_slice() {
                     b"yes" => true,
@@ -327,6 +265,7 @@ impl<'a> Victims<'a> {
             && self.client_type.is_none_or(|wanted| wanted == ClientType::of(client))
             && self.address.is_none_or(|address| address == client.address.as_bytes())
             && self.local_address.is_none_or(|address| address == client.local_address.as_bytes())
+            && self.user.is_none_or(|serial| serial == client.user_serial())
             && !(self.skips_own && client.id == own_id)
     }
 }
@@ -341,7 +280,7 @@ fn kill<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         return Ok(());
     }
     ctx.session.publish_view();
-    let victims = Victims::parse(args)?;
+    let victims = Victims::parse(ctx.node, args)?;
     let mut clients = connected(ctx.node);
     clients.retain(|client| victims.include(client, ctx.session.handle.id));
     clients.iter().for_each(|client| close(ctx, client));

@@ -1,12 +1,11 @@
 //! Connections: who the client is and how it speaks.
 
-use sha2::{Digest, Sha256};
-
-use crate::config::Id;
+use crate::acl::DEFAULT;
+use crate::engine::acl::{Origin, Reason};
 use crate::engine::error::echoed;
 use crate::engine::session::{ReplyMode, Session};
 use crate::engine::{
-    Args, CommandError, CommandResult, Context, Handling, Node, Row, keyless, text, transaction,
+    Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, keyless, text, transaction,
 };
 use crate::resp::Protocol;
 
@@ -94,7 +93,7 @@ impl<'a> Hello<'a> {
 fn hello<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let hello = Hello::parse(args)?;
     if let Some((user, password)) = hello.credentials {
-        log_in(ctx, user, password)?;
+        log_in(ctx, args.at(0), user, password)?;
     }
     if !ctx.session.authenticated {
         return Err(NOT_LOGGED_IN.into());
@@ -137,24 +136,23 @@ fn set_protocol(ctx: &mut Context<'_, '_>, protocol: Protocol) {
 /// AUTH [username] password
 fn auth<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     match *args.from(1) {
-        [_] if ctx.node.config.text(Id::RequirePass).is_empty() => return Err(NO_PASSWORD.into()),
-        [password] => log_in(ctx, b"default", password)?,
-        [user, password] => log_in(ctx, user, password)?,
+        [_] if ctx.node.acl.has_no_password() => return Err(NO_PASSWORD.into()),
+        [password] => log_in(ctx, args.at(0), DEFAULT, password)?,
+        [user, password] => log_in(ctx, args.at(0), user, password)?,
         _ => return Err(text::SYNTAX.into()),
     }
     ctx.reply.ok();
     Ok(())
 }
 
-/// The only user is `default`; without a password it takes any.
-fn log_in(ctx: &mut Context<'_, '_>, user: &[u8], password: &[u8]) -> CommandResult {
-    let wanted = ctx.node.config.text(Id::RequirePass);
-    // Digests are compared, so that the time it takes tells nothing about the password.
-    if user != b"default" || !wanted.is_empty() && Sha256::digest(&wanted) != Sha256::digest(password) {
-        return Err(WRONG_PASSWORD.into());
+/// Logs in on behalf of `command`.
+fn log_in(ctx: &mut Context<'_, '_>, command: &[u8], user: &[u8], password: &[u8]) -> CommandResult {
+    if ctx.node.acl.log_in(ctx.session, user, password) {
+        return Ok(());
     }
-    ctx.session.authenticated = true;
-    Ok(())
+    let origin = if matches!(ctx.call, Call::Transaction) { Origin::Exec } else { Origin::Client };
+    ctx.node.acl.log.note(ctx.node, ctx.session, Reason::Auth, origin, command, user);
+    Err(WRONG_PASSWORD.into())
 }
 
 /// SELECT index
@@ -194,7 +192,7 @@ fn forget(session: &mut Session, node: &Node) {
         session.handle.drop_mail();
     }
     session.db = 0;
-    session.authenticated = node.config.text(Id::RequirePass).is_empty();
+    node.acl.log_out(session);
     session.reply_mode = ReplyMode::On;
     session.no_touch = false;
     let view = &session.handle.view;

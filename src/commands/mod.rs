@@ -1,5 +1,6 @@
 //! Layer 6: the command families. A file holds handlers and the rows that bind them to their names.
 
+mod acl;
 mod bitmap;
 mod blocking_list;
 mod client;
@@ -31,6 +32,7 @@ use crate::engine::{Handling, Row};
 
 /// Every family's rows.
 pub static FAMILIES: &[&[Row<Handling>]] = &[
+    acl::COMMANDS,
     bitmap::COMMANDS,
     blocking_list::COMMANDS,
     client::COMMANDS,

@@ -13,6 +13,7 @@ use super::item::ReplyItem;
 use crate::base::{number, partial_sort};
 use crate::commands::weight;
 use crate::config::keyspace_events as event;
+use crate::engine::acl;
 use crate::engine::{
     Args, CommandError, CommandResult, Context, Handling, Keyspace, Row, heavy, limits, patterned, text,
 };
@@ -28,11 +29,13 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("SORT_RO", heavy(patterned(sort_ro), weight::of_first)),
 ];
 
+const BY_DENIED: &str = "ERR BY option of SORT denied due to insufficient ACL permissions.";
+const GET_DENIED: &str = "ERR GET option of SORT denied due to insufficient ACL permissions.";
 const NOT_A_NUMBER: &str = "ERR One or more scores can't be converted into double";
 
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]
 fn sort<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let options = Options::parse(args, true)?;
+    let options = Options::parse(ctx, args, true)?;
     let Some(destination) = options.destination else { return reply_sorted(ctx, args.at(1), &options) };
     let mut list = List::new();
     let limits = limits::list(&ctx.node.config);
@@ -55,7 +58,8 @@ fn sort<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 
 /// SORT_RO: SORT without STORE.
 fn sort_ro<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    reply_sorted(ctx, args.at(1), &Options::parse(args, false)?)
+    let options = Options::parse(ctx, args, false)?;
+    reply_sorted(ctx, args.at(1), &options)
 }
 
 fn reply_sorted(ctx: &mut Context<'_, '_>, key: &[u8], options: &Options<'_>) -> CommandResult {
@@ -104,7 +108,9 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(args: Args<'a>, stores: bool) -> Result<Self, CommandError> {
+    fn parse(ctx: &Context<'_, '_>, args: Args<'a>, stores: bool) -> Result<Self, CommandError> {
+        // What patterns lead to is known when it is read: whoever may not read all keys may not use any.
+        let may_follow = || acl::allows_all_keys(ctx.node, ctx.session, args.from(0));
         let mut options = Self::default();
         let mut index = 2;
         while index < args.len() {
@@ -132,11 +138,17 @@ impl<'a> Options<'a> {
                 }
                 () if values >= 1 && args.is(index, "BY") => {
                     let pattern = Pattern::parse(args.at(index + 1));
+                    if matches!(pattern, Pattern::Key { .. }) && !may_follow() {
+                        return Err(BY_DENIED.into());
+                    }
                     options.unsorted |= !matches!(pattern, Pattern::Key { .. });
                     options.by = Some(pattern);
                     2
                 }
                 () if values >= 1 && args.is(index, "GET") => {
+                    if !may_follow() {
+                        return Err(GET_DENIED.into());
+                    }
                     options.get.push(Pattern::parse(args.at(index + 1)));
                     2
                 }

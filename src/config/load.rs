@@ -22,6 +22,8 @@ use crate::base::quoting::{quote, split_words};
 /// Files that include files that include files: how deep.
 const INCLUDE_DEPTH_MAX: usize = 16;
 const PREFIX: &str = "TARTAN_";
+/// The name of a line that makes a user.
+pub(super) const USER: &[u8] = b"user";
 
 /// Where settings come from.
 #[derive(Debug, Default)]
@@ -73,6 +75,22 @@ pub enum Place {
     Flags,
     /// In the variable of this name.
     Environment(String),
+}
+
+/// A `user` line: who it is and what he may do, which is not for this layer to say.
+#[derive(Clone, Debug)]
+pub struct UserLine {
+    /// The words behind `user`.
+    pub words: Vec<Vec<u8>>,
+    place: Place,
+    line: String,
+}
+
+impl UserLine {
+    /// The error that this line has something wrong.
+    pub fn error(&self, reason: impl Into<Reason>) -> LoadError {
+        LoadError::Line { place: self.place.clone(), line: self.line.clone(), reason: reason.into() }
+    }
 }
 
 impl fmt::Display for Place {
@@ -188,6 +206,11 @@ impl Config {
             [name, from, to] if name.eq_ignore_ascii_case(b"rename-command") => {
                 let (line, place) = (String::from_utf8_lossy(line).into_owned(), place());
                 self.renames.push(Rename { from: from.clone(), to: to.clone(), place, line });
+                Ok(())
+            }
+            [name, words @ ..] if name.eq_ignore_ascii_case(USER) && !words.is_empty() => {
+                let line = String::from_utf8_lossy(line).into_owned();
+                self.user_lines.push(UserLine { words: words.to_vec(), place: place(), line });
                 Ok(())
             }
             [name, values @ ..] => match find(name) {

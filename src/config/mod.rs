@@ -18,7 +18,7 @@ mod store;
 mod table;
 pub mod title;
 
-pub use load::{LoadError, Place, Sources};
+pub use load::{LoadError, Place, Sources, UserLine};
 pub use rewrite::RewriteError;
 pub use setting::{Kind, Setting, Unit, Value, parse_bytes};
 pub use special::{ClientClass, OutputLimit, keyspace_events, save_points, shutdown_flags};

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::base::glob::{self, Case};
 
-use super::load::{LoadError, Place};
+use super::load::{LoadError, Place, UserLine};
 use super::setting::{Kind, Reason, Setting, Value};
 use super::special::{ClientClass, OutputLimit, OutputLimits, change_directory, current_directory};
 use super::table::{COUNT, Id, SETTINGS, find, row};
@@ -33,6 +33,8 @@ pub struct Config {
     file: Option<PathBuf>,
     /// Whether a source has set `save`: the first one replaces the default, others add to it.
     pub(super) has_save: AtomicBool,
+    /// The `user` lines of the sources.
+    pub(super) user_lines: Vec<UserLine>,
     /// What was odd but not wrong in the sources, to be logged once the log is open.
     pub(super) warnings: Vec<String>,
     /// What `rename-command` says, in its order.
@@ -121,6 +123,7 @@ impl Default for Config {
             writer: Mutex::new(()),
             file: None,
             has_save: AtomicBool::new(false),
+            user_lines: Vec::new(),
             warnings: Vec::new(),
             renames: Vec::new(),
         };
@@ -181,6 +184,11 @@ impl Config {
     /// The absolute path of the configuration file, if the server has one.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// The `user` lines of the sources, in their order.
+    pub fn user_lines(&self) -> &[UserLine] {
+        &self.user_lines
     }
 
     /// What was odd but not wrong in the sources: for the log.

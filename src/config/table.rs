@@ -84,6 +84,12 @@ settings! {
     // Access.
     /// Password of the default user; empty: none.
     RequirePass = text("requirepass", "").live();
+    /// File of the users; empty: they are in the configuration file.
+    AclFile = text("aclfile", "");
+    /// Channels that new users may use.
+    AclPubSubDefault = choice("acl-pubsub-default", &["allchannels", "resetchannels"], 1).live();
+    /// Entries kept by ACL LOG.
+    AclLogMaxLen = number("acllog-max-len", 0, LONG_MAX, 128).live();
     /// Who may use DEBUG.
     EnableDebugCommand = choice("enable-debug-command", GUARD, 0);
     /// Who may use MODULE LOAD and its kin, which fail in any case.

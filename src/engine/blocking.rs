@@ -24,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::acl::Login;
 use super::context::{Call, Context};
 use super::errand::{self, Errand, Place};
 use super::error::{CommandError, text};
@@ -125,6 +126,7 @@ impl<'a> BlockRequest<'a> {
 /// A call that waits.
 pub struct BlockedCall {
     handle: Arc<ClientHandle>,
+    login: Login,
     /// Unique among all calls.
     id: u64,
     protocol: Protocol,
@@ -163,6 +165,7 @@ impl BlockedCall {
         let own = || argv.iter().map(|argument| argument.to_vec()).collect();
         Self {
             handle: session.handle.clone(),
+            login: session.login.clone(),
             id: CALLS.fetch_add(1, Ordering::Relaxed),
             protocol,
             db: session.db,
@@ -358,7 +361,7 @@ fn serve(worker: &Worker, call: &BlockedCall, key: &DbKey) -> Option<Option<Valu
     let argv: Vec<&[u8]> = call.arguments.iter().map(Vec::as_slice).collect();
     let (command, handling) = execute::find(&worker.node, &argv)?;
     let mut session = Session::new(call.handle.clone(), true);
-    (session.db, session.protocol) = (call.db, call.protocol);
+    (session.db, session.protocol, session.login) = (call.db, call.protocol, call.login.clone());
     let mut reply = Reply::new(call.protocol);
     let order = Order { command, handling, argv: &argv, hash: None };
     let attempt = Attempt::new(call);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::acl::{self, Origin};
 use super::args::Args;
 use super::blocking::{self, Attempt, BlockRequest, BlockedCall};
 use super::context::{Call, Context, Handling};
@@ -93,7 +94,7 @@ pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: 
     session.command = command.id + 1;
     let order = Order { command, handling, argv, hash };
     if let Err(error) = check(worker, session, &order) {
-        return refuse(worker, session, reply, Some(command), &error);
+        return refuse_checked(worker, session, reply, command, error);
     }
     if is_paused(node, session, &order) {
         session.parking = Some(Place::Pause);
@@ -163,16 +164,17 @@ fn turn_away(session: &mut Session) {
 
 /// What can be refused before any lock is taken.
 #[inline]
-fn check(worker: &Worker, session: &Session, order: &Order<'_>) -> Result<(), CommandError> {
+fn check(worker: &Worker, session: &mut Session, order: &Order<'_>) -> Result<(), CommandError> {
     let flags = order.command.facts.flags;
-    if !session.authenticated && !flags.contains(flag::NO_AUTH) {
+    if !session.authenticated && !flags.contains(flag::NO_AUTH) && !worker.node.acl.is_open() {
         return Err(text::NO_AUTH.into());
-    }
-    if worker.node.is_loading() && !flags.contains(flag::LOADING) && !session.replays {
-        return Err(text::LOADING.into());
     }
     if session.queue.is_some() && flags.contains(flag::NO_MULTI) {
         return Err("ERR Command not allowed inside a transaction".into());
+    }
+    acl::check(worker, session, order, Origin::of(session))?;
+    if worker.node.is_loading() && !flags.contains(flag::LOADING) && !session.replays {
+        return Err(text::LOADING.into());
     }
     if flags.contains(flag::PROTECTED) {
         check_protected(worker, session, order.command.facts)?;
@@ -308,6 +310,21 @@ fn runs_in_multi(name: &str) -> bool {
     matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
+/// A refusal of EXEC ends the transaction, and says so even where there is none.
+#[cold]
+fn refuse_checked(
+    worker: &Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    command: &Command<Handling>,
+    mut error: CommandError,
+) {
+    if command.facts.name == "exec" {
+        error = super::transaction::discard_for(session, worker, &error);
+    }
+    refuse(worker, session, reply, Some(command), &error);
+}
+
 fn queue(session: &mut Session, reply: &mut Reply, argv: &[&[u8]]) {
     if let Some(queue) = session.queue.as_mut() {
         queue.bytes += argv.iter().map(|argument| argument.len() + size_of::<Vec<u8>>()).sum::<usize>();
@@ -375,6 +392,11 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         session.parking = Some(Place::Pause);
         return;
     }
+    let turn = node.acl.turn(worker.id, order.command.facts);
+    if let Err(error) = acl::recheck(worker, session, order) {
+        drop((held, turn));
+        return refuse_checked(worker, session, reply, order.command, error);
+    }
     let mut keys = Keyspace::new(node, held, session, worker.patience());
     if let Some(weigh) = order.handling.weigh
         && !worker.is_lane
@@ -389,6 +411,7 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
         keys.know(order.argv[*place], hash);
     }
     let mut ran = run(worker, session, reply, order, keys, Call::Direct, Sink::Journal);
+    drop(turn);
     settle::after(worker, &mut ran.effects);
     if node.store.locks().has_errands() && !is_keyed(node, order) {
         errand::run(worker);
@@ -465,6 +488,12 @@ pub(super) fn run_for_waiter<'a>(
     let keys = Keyspace::new(node, held, session, Patience::Worker);
     if !is_ready(&keys) {
         return Ok(None);
+    }
+    if let Err(error) = acl::check(worker, session, order, Origin::Client) {
+        worker.stats.commands[usize::from(order.command.id)].rejected.add(1);
+        let (held, effects) = keys.release();
+        drop(held);
+        return Ok(Some(Ran { error: Some(error), waiting: None, effects }));
     }
     let mut ran = run(worker, session, reply, order, keys, Call::Waiting(attempt), Sink::Journal);
     settle::after(worker, &mut ran.effects);

@@ -1,7 +1,9 @@
 //! Layer 5: from a request to its reply. What a command is, how its keys are found, locked and settled.
 
+pub mod acl;
 pub mod args;
 pub mod blocking;
+pub mod client_line;
 pub mod context;
 mod databases;
 pub mod durability;

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::acl::Acl;
 use super::blocking::BlockedCall;
 use super::context::Handling;
 use super::durability::Durability;
@@ -95,6 +96,8 @@ pub struct Node {
     pub skips_checksums: AtomicBool,
     /// The last snapshot has been made: nothing may change any more.
     pub closing: AtomicBool,
+    /// Users and what they may do.
+    pub acl: Acl,
     /// MONITOR.
     pub monitors: Monitors,
     /// CLIENT PAUSE.
@@ -178,6 +181,7 @@ impl Node {
         let (rebinds, waiting_rebinds) = mpsc::channel(REQUESTS_MAX);
         let (shutdowns, waiting_shutdowns) = mpsc::channel(REQUESTS_MAX);
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
+        let acl = Acl::new(&table, &config, workers + 1 + lane::THREADS_MAX);
         let journal = Arc::new(Journal::new(workers + lane::THREADS_MAX));
         let durability = Arc::new(Durability::default());
         let told = durability.clone();
@@ -197,6 +201,7 @@ impl Node {
             load_progress: LoadProgress::default(),
             skips_checksums: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            acl,
             monitors: Monitors::default(),
             pause: Pause::default(),
             pubsub: PubSub::default(),
@@ -332,6 +337,9 @@ impl Node {
         if let Err(failed) = self.rebinds.0.try_send(request) {
             let request = failed.into_inner();
             self.config.undo(&request.changes);
+            if request.changes.ids().any(|id| id == Id::RequirePass) {
+                self.acl.set_default_password(&self.config.text(Id::RequirePass));
+            }
             request.call.answer(|reply| reply.error(&request.refusal));
         }
     }

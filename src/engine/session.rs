@@ -8,10 +8,12 @@ use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::acl::Login;
 use super::blocking::BlockedCall;
 use super::errand::{Away, Place};
 use super::node::Node;
 use super::transaction::{Queue, Watches};
+use crate::acl::Identity;
 use crate::base::clock;
 use crate::pubsub::Subscriber;
 use crate::resp::{Mark, Protocol, Reply};
@@ -61,6 +63,8 @@ pub struct Names {
     pub library: Vec<u8>,
     /// CLIENT SETINFO LIB-VER.
     pub library_version: Vec<u8>,
+    /// Who it has logged in as; None: the default user.
+    pub user: Option<Identity>,
 }
 
 /// A client's state for CLIENT LIST; written by its own connection once per batch.
@@ -134,6 +138,8 @@ pub struct Session {
     pub db: usize,
     /// Whether it has logged in, or need not.
     pub authenticated: bool,
+    /// As whom, and what that user may do.
+    pub login: Login,
     /// Whether the connection is to be closed when the reply has been sent.
     pub close: bool,
     /// CLIENT REPLY.
@@ -257,6 +263,11 @@ impl ClientHandle {
         self.is_unix || address.is_ok_and(|address| address.ip().is_loopback())
     }
 
+    /// The serial of the user that it has logged in as.
+    pub fn user_serial(&self) -> u64 {
+        self.names.lock().user.as_ref().map_or(0, |user| user.serial)
+    }
+
     /// Closes the connection as soon as its task looks.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::Relaxed);
@@ -320,6 +331,9 @@ impl Subscriber for ClientHandle {
     }
 
     fn deliver(&self, message: Bytes, gate: u64) {
+        if self.is_killed() {
+            return;
+        }
         let mut mail = self.mail.lock();
         mail.gate = mail.gate.max(gate);
         mail.bytes += message.len();
@@ -348,6 +362,7 @@ impl Session {
             handle,
             db: 0,
             authenticated,
+            login: Login::default(),
             close: false,
             reply_mode: ReplyMode::On,
             queue: None,

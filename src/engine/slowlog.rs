@@ -86,6 +86,7 @@ fn secrets(name: &str, argv: &[&[u8]]) -> Vec<usize> {
     let is = |place: usize, word: &str| argv[place].eq_ignore_ascii_case(word.as_bytes());
     match name {
         "auth" => (1..argv.len()).collect(),
+        "acl|setuser" => (2..argv.len()).collect(),
         "hello" => match (2..argv.len()).find(|&place| is(place, "AUTH")) {
             Some(place) => (place + 1..argv.len().min(place + 3)).collect(),
             None => Vec::new(),
@@ -128,6 +129,7 @@ mod tests {
         };
         check("get", "GET key", "GET key");
         check("auth", "AUTH user pw", "AUTH (redacted) (redacted)");
+        check("acl|setuser", "ACL SETUSER u >pw", "ACL SETUSER (redacted) (redacted)");
         check("hello", "HELLO 3 auth user pw SETNAME x", "HELLO 3 auth (redacted) (redacted) SETNAME x");
         check("hello", "HELLO 3 AUTH", "HELLO 3 AUTH");
         check("config|set", "CONFIG SET hz 10 RequirePass pw", "CONFIG SET hz 10 RequirePass (redacted)");

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
+use super::acl::{self, Origin};
 use super::args::Args;
 use super::context::{Call, Context};
 use super::errand::{self, Errand, Place};
@@ -294,6 +295,12 @@ fn run_locked<'q>(
     ctx.reply.array(orders.len());
     let mut leftovers = Vec::new();
     for order in orders {
+        let _turn = node.acl.turn(ctx.worker.id, order.command.facts);
+        if let Err(error) = acl::check(ctx.worker, ctx.session, order, Origin::Exec) {
+            execute::count_error(ctx.worker, &error);
+            ctx.reply.error(&error.0);
+            continue;
+        }
         let (back, effects) =
             execute::run_in_transaction(ctx, node, order, held, now_ms, Sink::Transaction(&mut journaled));
         held = back;

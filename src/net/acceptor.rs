@@ -142,9 +142,8 @@ impl Acceptor {
         if connected >= config.get_unsigned(Id::MaxClients) {
             return Err("-ERR max number of clients reached\r\n");
         }
-        let is_open = config.text(Id::RequirePass).is_empty();
         if config.is_on(Id::ProtectedMode)
-            && is_open
+            && self.node.acl.has_no_password()
             && address.is_some_and(|address| !is_loopback(address.ip()))
         {
             return Err(PROTECTED);

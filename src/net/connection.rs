@@ -82,7 +82,7 @@ enum Event {
 impl Connection {
     /// A connection that has just been accepted. It appears among the clients now and goes when it is dropped.
     pub fn new(worker: Rc<Worker>, stream: Stream, handle: Arc<ClientHandle>) -> Self {
-        let authenticated = worker.node.config.text(Id::RequirePass).is_empty();
+        let authenticated = worker.node.acl.is_open();
         worker.node.clients.insert(handle.id, handle.clone());
         Self {
             session: Session::new(handle, authenticated),

@@ -3,7 +3,7 @@
 //! The registries are concurrent maps that no GET or SET ever touches. A message is encoded once, as RESP2; a RESP3 listener
 //! gets the same bytes with the push sign in front (`>` for `*`), which is the only difference.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -145,6 +145,38 @@ impl PubSub {
         self.space(space).get(channel).map_or(0, |listeners| listeners.len())
     }
 
+    /// The listeners of channels, or of patterns, that are such; whether it is a pattern is told besides.
+    pub fn listeners_where(&self, is_such: impl Fn(&[u8], bool) -> bool) -> HashSet<u64> {
+        let mut ids = HashSet::new();
+        let mut add = |listeners: &Listeners| ids.extend(listeners.iter().map(|listener| listener.id()));
+        for map in [&self.channels, &self.shard_channels] {
+            map.iter().filter(|entry| is_such(entry.key(), false)).for_each(|entry| add(entry.value()));
+        }
+        let patterns = self.patterns.read();
+        patterns
+            .iter()
+            .filter(|(pattern, _)| is_such(pattern, true))
+            .for_each(|(_, listeners)| add(listeners));
+        ids
+    }
+
+    /// Takes listeners off whatever they listen to.
+    pub fn remove(&self, ids: &HashSet<u64>) {
+        if ids.is_empty() {
+            return;
+        }
+        let leave = |listeners: &mut Listeners| {
+            listeners.retain(|listener| !ids.contains(&listener.id()));
+            !listeners.is_empty()
+        };
+        for map in [&self.channels, &self.shard_channels] {
+            map.retain(|_, listeners| leave(listeners));
+        }
+        let mut patterns = self.patterns.write();
+        patterns.retain(|_, listeners| leave(listeners));
+        self.pattern_count.store(patterns.len(), Ordering::Relaxed);
+    }
+
     /// Number of different patterns.
     pub fn patterns(&self) -> usize {
         self.pattern_count.load(Ordering::Relaxed)
@@ -211,10 +243,20 @@ mod tests {
             [Bytes::from_static(b"*4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$2\r\nhi\r\n")]
         );
         assert_eq!((pubsub.patterns(), pubsub.listeners(Space::Shard, b"news")), (1, 1));
+        assert_eq!(
+            pubsub.listeners_where(|name, is_pattern| is_pattern && name == b"n*"),
+            HashSet::from([1, 2])
+        );
+        assert_eq!(
+            pubsub.listeners_where(|name, is_pattern| !is_pattern && name == b"news"),
+            HashSet::from([1, 2])
+        );
         pubsub.unsubscribe_pattern(b"n*", 1);
         pubsub.unsubscribe(Space::Global, b"news", 1);
         assert_eq!(pubsub.publish(Space::Global, b"news", b"hi", 0), 1);
         assert_eq!(pubsub.channels(Space::Global, None).len(), 0);
         assert_eq!(pubsub.channels(Space::Shard, Some(b"new?")).len(), 1);
+        pubsub.remove(&HashSet::from([2]));
+        assert_eq!((pubsub.patterns(), pubsub.channel_count(Space::Shard)), (0, 0));
     }
 }

@@ -31,13 +31,14 @@ use crate::config::{Config, Id, LoadError, Sources};
 use crate::engine::lane::Lane;
 use crate::engine::node::{Rebind, SHUTDOWN_FAILED};
 use crate::engine::table::CommandTable;
-use crate::engine::{Handling, Node, saving};
+use crate::engine::{Handling, Node, acl, saving};
 use crate::net::Workers;
 
 /// Runs a server with the settings of `sources` until it is told to stop.
 pub fn start(sources: &Sources) -> ExitCode {
     let loaded = Config::load(sources).and_then(|config| {
         let table = startup::command_table(&config)?;
+        acl::check_declarations(&config)?;
         startup::check_log_file(&config)?;
         Ok((config, table))
     });
@@ -73,6 +74,11 @@ fn run(config: Config, table: CommandTable<Handling>) -> ExitCode {
         true => HugePages::Ahead,
         false => HugePages::AtFirstTouch,
     });
+    if let Err(error) = acl::check_declarations(&config) {
+        // As for other errors in the configuration: whether or not anybody reads it, the exit code tells.
+        let _ = writeln!(std::io::stderr(), "{error}");
+        return ExitCode::FAILURE;
+    }
     clock::start();
     if let Err(error) = startup::open_log(&config) {
         log::warning!("Can't open the log file: {error}");
@@ -101,6 +107,7 @@ fn serve(config: Config, table: CommandTable<Handling>, supervisor: Supervisor) 
     });
     startup::set_oom_score(&config);
     let node = Arc::new(Node::new(config, table, threads));
+    acl::load_at_start(&node)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -7,6 +7,7 @@ use crate::base::number::parse_i64;
 use crate::base::oom_score::{self, Score};
 use crate::base::{alloc, crash, descriptors, log};
 use crate::config::{Changes, Config, Id, SetError};
+use crate::engine::acl;
 use crate::engine::error::echoed;
 use crate::engine::node::Rebind;
 use crate::engine::{
@@ -123,6 +124,7 @@ pub fn put_into_effect(node: &Arc<Node>, changes: &Changes) -> Result<(), SetErr
     let config = &node.config;
     for id in changes.ids() {
         match id {
+            Id::RequirePass => node.acl.set_default_password(&config.text(id)),
             Id::LogLevel => log::set_level(config.get(id) as u8),
             Id::MaxClients => allow_clients(config)?,
             Id::AppendFsync => node.log.set_policy(Fsync::from_setting(config.get(id))),
@@ -196,7 +198,7 @@ fn rewrite<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     if matches!(ctx.call, Call::Transaction) {
         return Err("ERR CONFIG REWRITE writes to the disk, which a transaction must not wait for".into());
     }
-    match ctx.node.config.rewrite() {
+    match ctx.node.config.rewrite(&acl::config_lines(ctx.node)) {
         Ok(()) => log::notice!("CONFIG REWRITE executed with success."),
         Err(error) => {
             log::warning!("CONFIG REWRITE failed: {error}");

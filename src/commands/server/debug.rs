@@ -8,6 +8,7 @@ use super::digest::Digest;
 use crate::base::log;
 use crate::commands::generic::object::encoding_of;
 use crate::config::{Id, parse_bytes};
+use crate::engine::acl;
 use crate::engine::error::echoed;
 use crate::engine::keyspace::idle_seconds;
 use crate::engine::reload::{SnapshotReload, Source};
@@ -123,7 +124,7 @@ fn switch(reply: &mut Reply, args: Args<'_>, what: &AtomicBool) {
 
 fn rewrite(ctx: &mut Context<'_, '_>) -> CommandResult {
     let failure = |error| CommandError::new(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {error}"));
-    ctx.node.config.rewrite_all().map_err(failure)?;
+    ctx.node.config.rewrite_all(&acl::config_lines(ctx.node)).map_err(failure)?;
     ctx.reply.ok();
     Ok(())
 }

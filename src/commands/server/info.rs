@@ -11,6 +11,7 @@ use super::figures::{MemoryFigures, StoreFigures};
 use super::process::{self, CpuTime};
 use crate::base::clock;
 use crate::config::Id;
+use crate::engine::acl::Reason;
 use crate::engine::stats::WorkerStats;
 use crate::engine::{Args, CommandResult, Context, Handling, Node, Row, walking};
 use crate::pubsub::Space;
@@ -411,8 +412,10 @@ fn stats(page: &mut Page<'_>) {
         "reply_buffer_expands",
     ]);
     turns(page);
-    page.field("acl_access_denied_auth", node.errors.get("WRONGPASS").map_or(0, |count| *count));
-    page.zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+    page.field("acl_access_denied_auth", node.acl.log.count(Reason::Auth));
+    page.field("acl_access_denied_cmd", node.acl.log.count(Reason::Command));
+    page.field("acl_access_denied_key", node.acl.log.count(Reason::Key));
+    page.field("acl_access_denied_channel", node.acl.log.count(Reason::Channel));
 }
 
 fn traffic(page: &mut Page<'_>) {

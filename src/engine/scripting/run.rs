@@ -6,6 +6,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::super::acl::{self, Origin};
 use super::super::context::{Call, Context};
 use super::super::effects::{Block, Effects};
 use super::super::errand::Place;
@@ -67,6 +68,7 @@ pub fn run<'a>(
     if matches!(ctx.call, Call::Direct) && !lock(ctx, call) {
         return Ok(());
     }
+    acl::recheck_call(ctx, command)?;
     let now_ms = ctx.keys.now_ms();
     let is_block = !matches!(ctx.call, Call::Direct);
     let replays = ctx.session.replays;
@@ -324,7 +326,8 @@ impl Host for Caller<'_, '_> {
             _ => return self.refuse(reply, "ERR Unknown Redis command called from script".into()),
         };
         let order = Order { command, handling, argv, hash: None };
-        if let Err(error) = self.check(command.facts, argv).and_then(|()| self.reach(&order)) {
+        let _turn = self.node.acl.turn(self.worker.id, command.facts);
+        if let Err(error) = self.check(&order).and_then(|()| self.reach(&order)) {
             self.worker.stats.commands[usize::from(command.id)].rejected.add(1);
             return self.refuse(reply, error);
         }
@@ -332,7 +335,8 @@ impl Host for Caller<'_, '_> {
     }
 
     fn may_run(&mut self, argv: &[&[u8]]) -> Option<bool> {
-        execute::find(self.node, argv).map(|_| true)
+        let (command, _) = execute::find(self.node, argv)?;
+        Some(acl::may_run(self.node, self.session, command, argv))
     }
 
     fn set_replication(&mut self, flags: u8) {
@@ -373,7 +377,8 @@ impl Caller<'_, '_> {
     }
 
     /// What a script may not call, or not now.
-    fn check(&mut self, facts: &Facts, argv: &[&[u8]]) -> CommandResult {
+    fn check(&mut self, order: &Order<'_>) -> CommandResult {
+        let (facts, argv) = (order.command.facts, order.argv);
         let flags = facts.flags;
         if !facts.accepts_count(argv.len()) {
             return Err(WRONG_COUNT.into());
@@ -384,6 +389,7 @@ impl Caller<'_, '_> {
         if self.node.is_loading() && !flags.contains(flag::LOADING) && !self.session.replays {
             return Err(text::LOADING.into());
         }
+        acl::check(self.worker, self.session, order, Origin::Script)?;
         if asks_to_block(facts, argv) {
             const REASON: &str = " command is not allowed with BLOCK option from scripts";
             return Err(CommandError::of(&[&"ERR ", &echoed(argv[0], usize::MAX), &REASON]));

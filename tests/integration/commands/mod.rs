@@ -1,5 +1,6 @@
 //! Directed cases of single families: what the random comparison with redis-server does not reach.
 
+mod acl;
 mod connection;
 mod connection_buffers;
 mod dump;

@@ -25,20 +25,27 @@ pub struct Server {
 impl Server {
     /// Starts a server with `flags` behind the common ones and waits until it answers PING.
     pub fn start(flags: &[&str]) -> Self {
+        Self::start_with_file(None, flags)
+    }
+
+    /// The same with a configuration file before the flags.
+    pub fn start_with_file(file: Option<&str>, flags: &[&str]) -> Self {
         for _ in 1..STARTS_MAX {
-            if let Ok(server) = Self::try_start(flags) {
+            if let Ok(server) = Self::try_start(file, flags) {
                 return server;
             }
         }
-        Self::try_start(flags).unwrap_or_else(|log| panic!("the server does not start; its log:\n{log}"))
+        Self::try_start(file, flags)
+            .unwrap_or_else(|log| panic!("the server does not start; its log:\n{log}"))
     }
 
-    fn try_start(flags: &[&str]) -> Result<Self, String> {
+    fn try_start(file: Option<&str>, flags: &[&str]) -> Result<Self, String> {
         let port = free_port();
         let directory = env::temp_dir().join(format!("tartan-integration-{}-{port}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let program = program();
         let mut command = Command::new(&program);
+        command.args(file);
         command.args([
             "--port",
             &port.to_string(),
