@@ -22,7 +22,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::acl::Login;
 use super::context::{Call, Context};
@@ -127,6 +127,8 @@ impl<'a> BlockRequest<'a> {
 pub struct BlockedCall {
     handle: Arc<ClientHandle>,
     login: Login,
+    /// Its user has lost the permission: it gets that for an answer, and is no call.
+    refused: AtomicBool,
     /// Unique among all calls.
     id: u64,
     protocol: Protocol,
@@ -166,6 +168,7 @@ impl BlockedCall {
         Self {
             handle: session.handle.clone(),
             login: session.login.clone(),
+            refused: AtomicBool::new(false),
             id: CALLS.fetch_add(1, Ordering::Relaxed),
             protocol,
             db: session.db,
@@ -202,6 +205,10 @@ impl BlockedCall {
     /// When to give up, in Unix milliseconds.
     pub fn deadline_ms(&self) -> Option<i64> {
         self.deadline_ms
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Whether it still waits, and its client has not been told to go.
@@ -274,6 +281,13 @@ pub struct Attempt<'c> {
 impl<'c> Attempt<'c> {
     fn new(call: &'c BlockedCall) -> Self {
         Self { call, claimed: Cell::new(false) }
+    }
+
+    /// The client's user may not run the command any more; false if the client has stopped waiting.
+    pub(super) fn refuse(&self) -> bool {
+        let claimed = self.claim();
+        self.call.refused.fetch_or(claimed, Ordering::Relaxed);
+        claimed
     }
 
     /// Rule 3: true if this attempt may serve the call, however often it asks.

@@ -490,7 +490,9 @@ pub(super) fn run_for_waiter<'a>(
         return Ok(None);
     }
     if let Err(error) = acl::check(worker, session, order, Origin::Client) {
-        worker.stats.commands[usize::from(order.command.id)].rejected.add(1);
+        if attempt.refuse() {
+            worker.stats.commands[usize::from(order.command.id)].rejected.add(1);
+        }
         let (held, effects) = keys.release();
         drop(held);
         return Ok(Some(Ran { error: Some(error), waiting: None, effects }));
@@ -768,10 +770,10 @@ fn account(worker: &Worker, session: &Session, order: &Order<'_>, started: u64, 
     tell(worker, session, order, elapsed, failed);
 }
 
-/// Counts a command that has waited, now that it has its reply.
+/// Counts a command that has waited, now that it has its reply. One that was refused in the end is none.
 pub fn account_waited(worker: &Worker, session: &Session, call: &BlockedCall, failed: bool) {
     let argv: Vec<&[u8]> = call.arguments().iter().map(Vec::as_slice).collect();
-    if let Some(order) = Order::of(&worker.node, &argv) {
+    if let Some(order) = Order::of(&worker.node, &argv).filter(|_| !call.is_refused()) {
         tell(worker, session, &order, call.work_ns(), failed);
     }
 }

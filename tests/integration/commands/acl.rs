@@ -190,7 +190,12 @@ fn who_waits_is_asked_again_when_served() {
     call(&mut admin, "RPUSH l 1");
     assert_eq!(waiting.read().unwrap(), Reply::Error("NOPERM No permissions to access a key".into()));
     assert_eq!(next.read().unwrap().items()[1].text(), "1");
-    assert!(call(&mut admin, "INFO commandstats").text().contains("rejected_calls=1"));
+    // The refused call has never run.
+    let line = "rejected_calls=1,failed_calls=0\r\n";
+    eventually("both have ended", || {
+        let stats = call(&mut admin, "INFO commandstats").text();
+        stats.contains("cmdstat_blpop:calls=1,") && stats.contains(line)
+    });
 }
 
 /// The fields of an entry of ACL LOG.
