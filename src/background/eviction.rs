@@ -26,6 +26,7 @@ pub(super) async fn run(worker: Worker, due: Arc<Notify>) {
         while is_due(&worker.node) {
             let more = make_room(&worker);
             serve_ready(&worker);
+            worker.end_turn();
             if !more {
                 break;
             }

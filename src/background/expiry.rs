@@ -94,6 +94,7 @@ fn expire_some(worker: &Worker, index: usize, now_ms: i64) -> bool {
     drop(guard);
     removed.into_iter().for_each(|value| worker.node.free(value));
     serve_ready(worker);
+    worker.end_turn();
     more
 }
 

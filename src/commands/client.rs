@@ -29,13 +29,13 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("CLIENT|UNPAUSE", keyless(unpause)),
     Row::new("CLIENT|NO-EVICT", keyless(no_evict)),
     Row::new("CLIENT|NO-TOUCH", keyless(no_touch)),
-    Row::new("CLIENT|GETREDIR", keyless(get_redirection)),
-    Row::new("CLIENT|TRACKINGINFO", keyless(tracking_info)),
     Row::new("CLIENT|HELP", keyless(help)),
 ];
 
 const HELP: &[&str] = &[
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Track the keys of the next command after all (OPTIN), or not (OPTOUT).",
     "GETNAME",
     "    Tell the name of this connection.",
     "GETREDIR",
@@ -80,6 +80,8 @@ const HELP: &[&str] = &[
     "    * LIB-VER: the version of its library.",
     "SETNAME <name>",
     "    Give this connection a name.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Tell this connection, or the one named, when keys change that it has read: for caches.",
     "TRACKINGINFO",
     "    Tell how keys are tracked for this connection.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
@@ -300,7 +302,10 @@ fn close(ctx: &mut Context<'_, '_>, client: &ClientHandle) {
 /// CLIENT REPLY (ON | OFF | SKIP)
 fn reply<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     if args.is(2, "ON") {
-        ctx.session.reply_mode = ReplyMode::On;
+        // Within EXEC there may have been a SKIP, which is about the reply behind EXEC's.
+        if ctx.session.reply_mode != ReplyMode::SkipNext {
+            ctx.session.reply_mode = ReplyMode::On;
+        }
         ctx.reply.ok();
     } else if args.is(2, "OFF") {
         ctx.session.reply_mode = ReplyMode::Off;
@@ -377,25 +382,6 @@ fn no_touch<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     ctx.session.no_touch = on_or_off(args)?;
     ctx.session.handle.view.no_touch.store(ctx.session.no_touch, Relaxed);
     ctx.reply.ok();
-    Ok(())
-}
-
-/// CLIENT GETREDIR
-fn get_redirection<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
-    ctx.reply.integer(-1);
-    Ok(())
-}
-
-/// CLIENT TRACKINGINFO
-fn tracking_info<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
-    ctx.reply.map(3);
-    ctx.reply.bulk(b"flags");
-    ctx.reply.set(1);
-    ctx.reply.bulk(b"off");
-    ctx.reply.bulk(b"redirect");
-    ctx.reply.integer(-1);
-    ctx.reply.bulk(b"prefixes");
-    ctx.reply.array(0);
     Ok(())
 }
 

@@ -195,6 +195,8 @@ fn forget(session: &mut Session, node: &Node) {
     node.acl.log_out(session);
     session.reply_mode = ReplyMode::On;
     session.no_touch = false;
+    session.tracks = false;
+    node.tracking.disable(&session.handle);
     let view = &session.handle.view;
     view.no_evict.store(false, std::sync::atomic::Ordering::Relaxed);
     view.no_touch.store(false, std::sync::atomic::Ordering::Relaxed);

@@ -4,6 +4,7 @@ mod acl;
 mod bitmap;
 mod blocking_list;
 mod client;
+mod client_tracking;
 mod cluster;
 pub mod command_docs;
 mod connection;
@@ -36,6 +37,7 @@ pub static FAMILIES: &[&[Row<Handling>]] = &[
     bitmap::COMMANDS,
     blocking_list::COMMANDS,
     client::COMMANDS,
+    client_tracking::COMMANDS,
     cluster::COMMANDS,
     connection::COMMANDS,
     functions::COMMANDS,

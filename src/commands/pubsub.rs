@@ -121,7 +121,8 @@ fn listen(ctx: &mut Context<'_, '_>, args: Args<'_>, kind: Kind) -> CommandResul
                 Kind::Pattern => ctx.node.pubsub.subscribe_pattern(name, handle),
             }
         }
-        confirm(ctx.reply, kind.words().0, Some(name), kind.count(&session.subscriptions));
+        let count = kind.count(&session.subscriptions);
+        confirm(session, ctx.reply, kind.words().0, Some(name), count);
     }
     Ok(())
 }
@@ -143,10 +144,12 @@ fn stop_listening(ctx: &mut Context<'_, '_>, args: Args<'_>, kind: Kind) -> Comm
         if !matches!(ctx.call, Call::Transaction) {
             ctx.session.take_mail(ctx.reply);
         }
-        confirm(ctx.reply, word, Some(name), kind.count(&ctx.session.subscriptions));
+        let count = kind.count(&ctx.session.subscriptions);
+        confirm(ctx.session, ctx.reply, word, Some(name), count);
     }
     if names.is_empty() {
-        confirm(ctx.reply, word, None, kind.count(&ctx.session.subscriptions));
+        let count = kind.count(&ctx.session.subscriptions);
+        confirm(ctx.session, ctx.reply, word, None, count);
     }
     Ok(())
 }
@@ -163,7 +166,9 @@ fn leave(session: &mut Session, node: &Node, kind: Kind, name: &[u8]) {
     }
 }
 
-fn confirm(reply: &mut Reply, word: &[u8], name: Option<&[u8]>, count: usize) {
+/// Confirmations are sent whatever CLIENT REPLY says, like messages.
+fn confirm(session: &mut Session, reply: &mut Reply, word: &[u8], name: Option<&[u8]>, count: usize) {
+    session.speaks = true;
     reply.push(3);
     reply.bulk(word);
     reply.bulk_or_null(name);

@@ -72,6 +72,8 @@ settings! {
     TcpKeepalive = number("tcp-keepalive", 0, INT_MAX, 300).live();
     /// Seconds after which an idle client is disconnected; 0: never.
     Timeout = number("timeout", 0, INT_MAX, 0).live();
+    /// Keys noted for clients that track what they read; 0: no limit.
+    TrackingTableMaxKeys = number("tracking-table-max-keys", 0, LONG_MAX, 1_000_000).live();
     /// Greatest number of clients.
     MaxClients = number("maxclients", 1, u32::MAX as u64, 10_000).live();
     /// Refuse other hosts while there is no password and no explicit address.

@@ -216,6 +216,11 @@ impl BlockedCall {
         self.state.load(Ordering::Acquire) == WAITING && !self.handle.is_killed()
     }
 
+    /// Whether somebody has claimed it, so that its reply is on the way or has come.
+    pub fn is_being_served(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CLAIMED
+    }
+
     /// Rule 3: true for the one who has ended it; that one also replies.
     pub fn end(&self) -> bool {
         self.turn(ENDED)
@@ -342,6 +347,7 @@ pub fn serve_all(node: &Arc<Node>) {
         worker.ready.borrow_mut().extend(keys);
     }
     serve_ready(&worker);
+    worker.end_turn();
 }
 
 /// Serves the waiters of a key, first come first served.

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::node::Node;
 use super::session::ClientHandle;
+use super::tracking::Mode;
 use crate::acl::DEFAULT;
 use crate::base::clock;
 
@@ -24,7 +25,7 @@ pub fn describe(node: &Node, client: &ClientHandle) -> String {
     format!(
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
          qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} cmd={} \
-         user={} redir=-1 resp={} lib-name={} lib-ver={}",
+         user={} redir={} resp={} lib-name={} lib-ver={}",
         client.id,
         client.address,
         client.local_address,
@@ -47,6 +48,7 @@ pub fn describe(node: &Node, client: &ClientHandle) -> String {
         if output_bytes > 0 { "rw" } else { "r" },
         command,
         String::from_utf8_lossy(user),
+        client.tracking.shown_redirection(),
         view.protocol.load(Relaxed),
         String::from_utf8_lossy(&names.library),
         String::from_utf8_lossy(&names.library_version),
@@ -54,12 +56,15 @@ pub fn describe(node: &Node, client: &ClientHandle) -> String {
 }
 
 fn flags(client: &ClientHandle) -> String {
-    let view = &client.view;
+    let (view, mode) = (&client.view, client.tracking.mode());
     let flags = [
         (view.monitors.load(Relaxed), 'O'),
         (listens(client), 'P'),
         (view.queued.load(Relaxed) > 0, 'x'),
         (client.blocked().is_some() || view.paused.load(Relaxed), 'b'),
+        (mode.has(Mode::ON), 't'),
+        (mode.has(Mode::BROKEN), 'R'),
+        (mode.has(Mode::BCAST), 'B'),
         (client.is_killed(), 'c'),
         (client.is_unix, 'U'),
         (view.no_evict.load(Relaxed), 'e'),

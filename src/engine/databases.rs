@@ -20,6 +20,7 @@ impl Context<'_, '_> {
 
     /// Exchanges the contents of two databases. Every stripe must be held for writing.
     pub fn swap_dbs(&mut self, one: usize, other: usize) {
+        tell_caches(self.worker);
         let now_ms = self.keys.now_ms();
         for index in 0..self.keys.store().stripes() {
             let Some(stripe) = self.keys.held_mut().stripe_mut(index) else { continue };
@@ -39,6 +40,7 @@ impl Context<'_, '_> {
 /// needs.
 pub(super) fn empty(worker: &Worker, held: &mut Held<'_>, db: Option<usize>) -> (usize, Vec<Db>) {
     let (mut tables, mut keys) = (Vec::new(), 0);
+    tell_caches(worker);
     held.each_mut(&mut |stripe| {
         let dbs: SmallVec<[usize; 4]> = match db {
             Some(db) => SmallVec::from_elem(db, 1),
@@ -53,6 +55,13 @@ pub(super) fn empty(worker: &Worker, held: &mut Held<'_>, db: Option<usize>) -> 
     });
     tables.retain(|table: &Db| !table.table().is_empty());
     (keys, tables)
+}
+
+/// Clients that cache what they read must forget all of it. Redis leaves them their old values after SWAPDB.
+fn tell_caches(worker: &Worker) {
+    if worker.node.tracking.is_on() {
+        worker.tracked.change_all(&worker.node.tracking);
+    }
 }
 
 /// Watchers learn of the keys that go, and so do those who wait for a stream's end (XREADGROUP).

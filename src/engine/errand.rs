@@ -55,6 +55,8 @@ pub enum Place {
 /// A request that has left its connection.
 pub struct Away {
     handle: Arc<ClientHandle>,
+    /// Whether its client listens to channels.
+    listens: bool,
     /// Since when it waits, in Unix milliseconds.
     since_ms: AtomicI64,
     state: Mutex<State>,
@@ -100,6 +102,11 @@ impl Away {
     /// The request, if it has not been run; then it will not be.
     pub fn withdraw(&self) -> Option<Box<Request>> {
         self.take(|state| matches!(state, State::Waiting(_)))
+    }
+
+    /// Whether its client listens to channels: its session, which knows, is away.
+    pub fn listens(&self) -> bool {
+        self.listens
     }
 
     /// Since when it has waited, in Unix milliseconds.
@@ -160,6 +167,7 @@ pub(super) fn send_away(
     let argv = argv.iter().map(|argument| argument.to_vec()).collect();
     let away = Arc::new(Away {
         handle: session.handle.clone(),
+        listens: !stays.subscriptions.is_empty(),
         since_ms: AtomicI64::new(clock::unix_ms()),
         state: Mutex::new(State::Waiting(Box::new(Request { session: stays, argv, reply }))),
     });
@@ -208,6 +216,7 @@ pub(super) fn run(worker: &Worker) {
             break;
         }
     }
+    worker.end_turn();
     worker.runs_errands.set(false);
 }
 
@@ -249,6 +258,7 @@ fn run_request(worker: &Worker, errand: &Arc<Errand>, away: &Away) {
     }
     let place = request.session.parking.take();
     if place.is_none() && !std::mem::take(&mut request.session.deferred) {
+        worker.end_turn();
         *away.state.lock() = State::Back(request);
         return away.handle.signal.raise();
     }

@@ -14,11 +14,12 @@ use super::keyspace::Keyspace;
 use super::monitor;
 use super::node::Node;
 use super::plan::Plan;
-use super::session::{ReplyMode, Session};
+use super::session::Session;
 use super::settle::{self, Sink, TransactionRecord};
 use super::slowlog::{self, SlowCommand};
 use super::spec::{Facts, Group, flag};
 use super::table::{Command, Lookup};
+use super::tracking;
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
 use crate::base::{clock, log};
@@ -95,6 +96,9 @@ pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: 
     let order = Order { command, handling, argv, hash };
     if let Err(error) = check(worker, session, &order) {
         return refuse_checked(worker, session, reply, command, error);
+    }
+    if session.tracks {
+        tracking::before_request(worker, session, reply);
     }
     if is_paused(node, session, &order) {
         session.parking = Some(Place::Pause);
@@ -535,6 +539,7 @@ pub(super) fn run_in_transaction<'q>(
     keys.freeze(now_ms);
     let mark = ctx.reply.mark();
     let closing = ctx.session.close;
+    ctx.session.speaks = false;
     let (mut ran, held) =
         run_keeping(ctx.worker, ctx.session, ctx.reply, order, keys, Call::Transaction, sink);
     if ctx.reply.is_too_long() {
@@ -546,8 +551,8 @@ pub(super) fn run_in_transaction<'q>(
         count_error(ctx.worker, &error);
         ctx.reply.error(&error.0);
     }
-    // After CLIENT KILL of oneself or CLIENT REPLY OFF there is nobody to answer.
-    if closing || ctx.session.reply_mode == ReplyMode::Off {
+    // After CLIENT KILL of oneself there is nobody to answer; after CLIENT REPLY OFF only what speaks all the same.
+    if closing || ctx.session.reply_mode.is_mute() && !ctx.session.speaks {
         ctx.reply.rewind(mark);
     }
     account(ctx.worker, ctx.session, order, started, failed);
@@ -625,9 +630,16 @@ fn run_keeping<'a>(
     }
     let flags = order.command.facts.flags.0;
     session.wrote |= order.command.facts.flags.contains(flag::WRITE);
+    let tracks = worker.node.tracking.is_on();
+    if tracks {
+        keys.client = session.handle.id;
+    }
     let sequence = settle::settle(worker, flags, order.argv, &mut keys, sink);
     session.published = session.published.max(sequence);
     session.reveal(sequence.max(keys.gate()));
+    if tracks {
+        tracking::remember(worker, session, order, &keys);
+    }
     if let Some(watched) = watched {
         watched.note(worker, session, order, call, keys.is_in_script());
         if matches!(call, Call::Direct) {
@@ -754,6 +766,7 @@ fn lock_for_long<'a>(
         originals.copy_to(order.argv[key.position], &mut copies);
     }
     session.reveal(originals.gate());
+    tracking::remember_keys(node, session, order);
     let (held, mut effects) = originals.release();
     drop(held);
     settle::after(worker, &mut effects);

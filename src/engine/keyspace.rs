@@ -52,6 +52,8 @@ pub struct Keyspace<'a> {
     /// How far the journal had released when the command began.
     released: u64,
     gate: Cell<u64>,
+    /// The client that runs the command, if anybody tracks keys; else 0.
+    pub(super) client: u64,
     /// Consequences; settled by the engine.
     pub effects: Effects<'a>,
 }
@@ -80,6 +82,7 @@ impl<'a> Keyspace<'a> {
             busy: Cell::new(None),
             released: node.journal.released(),
             gate: Cell::new(0),
+            client: 0,
             effects: Effects::default(),
         }
     }

@@ -27,6 +27,7 @@ use super::session::ClientHandle;
 use super::slowlog::SlowLog;
 use super::stats::WorkerStats;
 use super::table::{Command, CommandTable};
+use super::tracking::Tracking;
 use super::upkeep::Upkeep;
 use crate::base::latency::LatencyMonitor;
 use crate::base::{affinity, alloc, clock};
@@ -102,6 +103,8 @@ pub struct Node {
     pub monitors: Monitors,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// CLIENT TRACKING.
+    pub tracking: Tracking,
     /// Channels and who listens.
     pub pubsub: PubSub,
     /// Whatever else took long.
@@ -204,6 +207,7 @@ impl Node {
             acl,
             monitors: Monitors::default(),
             pause: Pause::default(),
+            tracking: Tracking::default(),
             pubsub: PubSub::default(),
             latency,
             slowlog: SlowLog::default(),

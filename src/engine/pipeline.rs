@@ -10,6 +10,7 @@ use super::execute;
 use super::node::Node;
 use super::plan::{Plan, keys_of_range};
 use super::session::{ReplyMode, Session};
+use super::tracking;
 use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
 use crate::config::Id;
@@ -132,7 +133,7 @@ impl Batch {
         let slices: SmallVec<[&[u8]; 64]> =
             self.arguments.iter().map(|&(start, end)| &buffer[start..end]).collect();
         let hashes = self.prefetch(&worker.node, &slices);
-        if !session.subscriptions.is_empty() {
+        if session.expects_mail() {
             session.take_mail(reply);
         }
         let mut start = 0;
@@ -148,7 +149,7 @@ impl Batch {
                     session.close |= buffer[0] != b'*';
                     return index;
                 }
-                if !session.subscriptions.is_empty() {
+                if session.expects_mail() {
                     session.take_mail(reply);
                 }
             }
@@ -215,6 +216,22 @@ pub(super) fn run_one(
     argv: &[&[u8]],
     hash: Option<u64>,
 ) {
+    if session.tracks {
+        run_as_asked(worker, session, reply, argv, hash);
+        return tracking::after_request(session, argv);
+    }
+    run_as_asked(worker, session, reply, argv, hash);
+}
+
+#[inline]
+fn run_as_asked(
+    worker: &Worker,
+    session: &mut Session,
+    reply: &mut Reply,
+    argv: &[&[u8]],
+    hash: Option<u64>,
+) {
+    session.speaks = false;
     if session.reply_mode == ReplyMode::On {
         return execute::execute(worker, session, reply, argv, hash);
     }
@@ -224,6 +241,12 @@ pub(super) fn run_one(
         mode => mode,
     };
     execute::execute(worker, session, reply, argv, hash);
+    if std::mem::take(&mut session.speaks) {
+        if session.reply_mode == ReplyMode::Skip {
+            session.reply_mode = ReplyMode::On;
+        }
+        return;
+    }
     match session.reply_mode {
         ReplyMode::On => {}
         // The reply that is to be skipped is still to come.

@@ -122,6 +122,7 @@ fn empty(node: &Arc<Node>) {
     let worker = Worker::new(node.workers(), node.clone());
     let mut held = node.store.locks().hold_all(Mode::Write);
     let (_, tables) = databases::empty(&worker, &mut held, None);
+    worker.send_told(0);
     drop(held);
     drop(tables);
     // Nobody calls functions while the data is loaded.

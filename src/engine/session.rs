@@ -1,6 +1,6 @@
 //! One client: what only its own connection touches, and what others may see of it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
@@ -11,7 +11,9 @@ use parking_lot::Mutex;
 use super::acl::Login;
 use super::blocking::BlockedCall;
 use super::errand::{Away, Place};
+use super::mail::{Mail, Message};
 use super::node::Node;
+use super::tracking::ClientTracking;
 use super::transaction::{Queue, Watches};
 use crate::acl::Identity;
 use crate::base::clock;
@@ -49,6 +51,8 @@ pub struct ClientHandle {
     pub view: View,
     /// Names that the client has given.
     pub names: Mutex<Names>,
+    /// CLIENT TRACKING.
+    pub tracking: ClientTracking,
     mail: Mutex<Mail>,
     killed: AtomicBool,
     blocked: Mutex<Option<Arc<BlockedCall>>>,
@@ -108,14 +112,6 @@ pub struct View {
     pub monitors: AtomicBool,
 }
 
-#[derive(Default)]
-struct Mail {
-    messages: VecDeque<Bytes>,
-    bytes: usize,
-    /// The highest record of the journal that they reveal.
-    gate: u64,
-}
-
 /// What CLIENT REPLY has asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReplyMode {
@@ -144,6 +140,8 @@ pub struct Session {
     pub close: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
+    /// What the command that runs has written stays, whatever CLIENT REPLY says.
+    pub speaks: bool,
     /// The queue of MULTI.
     pub queue: Option<Box<Queue>>,
     /// The keys watched.
@@ -156,6 +154,8 @@ pub struct Session {
     pub replays: bool,
     /// MONITOR.
     pub monitors: bool,
+    /// CLIENT TRACKING.
+    pub tracks: bool,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// The protocol of its replies; always that of the connection's [`crate::resp::Reply`].
@@ -200,6 +200,13 @@ pub struct Subscriptions {
     pub patterns: HashSet<Box<[u8]>>,
     /// Sharded channels.
     pub shard_channels: HashSet<Box<[u8]>>,
+}
+
+impl ReplyMode {
+    /// Whether the reply of a command that has run is taken back.
+    pub fn is_mute(self) -> bool {
+        matches!(self, Self::Off | Self::Skip)
+    }
 }
 
 impl Signal {
@@ -251,6 +258,7 @@ impl ClientHandle {
             signal: Signal::default(),
             view,
             names: Mutex::default(),
+            tracking: ClientTracking::default(),
             mail: Mutex::default(),
             killed: AtomicBool::new(false),
             blocked: Mutex::new(None),
@@ -285,33 +293,23 @@ impl ClientHandle {
         recv(self.descriptor, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Ok(0)
     }
 
-    /// Takes the messages that have come in, and the number of the highest record that they reveal. Stops once it has as many
-    /// bytes.
-    fn take_mail(&self, bytes_max: usize) -> (VecDeque<Bytes>, u64) {
-        let mut mail = self.mail.lock();
-        if mail.bytes <= bytes_max {
-            mail.bytes = 0;
-            return (std::mem::take(&mut mail.messages), mail.gate);
+    /// Puts a message into the mailbox, which reveals record `gate` of the journal.
+    pub(super) fn put(&self, message: Message, gate: u64) {
+        if self.is_killed() {
+            return;
         }
-        let (mut taken, mut bytes) = (VecDeque::new(), 0);
-        while bytes < bytes_max
-            && let Some(message) = mail.messages.pop_front()
-        {
-            bytes += message.len();
-            taken.push_back(message);
-        }
-        mail.bytes -= bytes;
-        (taken, mail.gate)
+        self.mail.lock().put(message, gate);
+        self.signal.raise();
     }
 
     /// Throws away the messages that have come in.
     pub fn drop_mail(&self) {
-        self.take_mail(usize::MAX);
+        self.mail.lock().take(usize::MAX);
     }
 
     /// Bytes of messages not yet taken.
     pub fn mail_bytes(&self) -> usize {
-        self.mail.lock().bytes
+        self.mail.lock().bytes()
     }
 
     /// The call that the client waits in, for CLIENT UNBLOCK and CLIENT LIST.
@@ -331,15 +329,7 @@ impl Subscriber for ClientHandle {
     }
 
     fn deliver(&self, message: Bytes, gate: u64) {
-        if self.is_killed() {
-            return;
-        }
-        let mut mail = self.mail.lock();
-        mail.gate = mail.gate.max(gate);
-        mail.bytes += message.len();
-        mail.messages.push_back(message);
-        drop(mail);
-        self.signal.raise();
+        self.put(Message::Text(message), gate);
     }
 }
 
@@ -365,12 +355,14 @@ impl Session {
             login: Login::default(),
             close: false,
             reply_mode: ReplyMode::On,
+            speaks: false,
             queue: None,
             watches: None,
             subscriptions: Subscriptions::default(),
             waiting: None,
             replays: false,
             monitors: false,
+            tracks: false,
             no_touch: false,
             protocol: Protocol::Resp2,
             command: 0,
@@ -383,6 +375,12 @@ impl Session {
             last_write: 0,
             held: Vec::new(),
         }
+    }
+
+    /// Whether mail may have come that is to stand before the next reply.
+    #[inline]
+    pub fn expects_mail(&self) -> bool {
+        self.tracks || !self.subscriptions.is_empty()
     }
 
     /// Whether the next request has to wait for the outcome of one before it.
@@ -418,18 +416,18 @@ impl Session {
 
     /// As [`Session::take_mail`], but no more than fits `bytes_max` and one message; whether there is more.
     pub fn take_some_mail(&mut self, reply: &mut Reply, bytes_max: usize) -> bool {
-        let (messages, gate) = self.handle.take_mail(bytes_max);
-        self.reveal(gate);
-        for message in messages {
-            match (self.protocol, message.split_first()) {
-                (Protocol::Resp3, Some((b'*', rest))) => {
-                    reply.raw(b">");
-                    reply.raw(rest);
-                }
-                _ => reply.raw(&message),
-            }
+        let mut mail = self.handle.mail.lock();
+        // Somebody is serving the call that waits: what has come since is about its reply, which comes first, by signal.
+        if self.waiting.as_ref().is_some_and(|call| call.is_being_served()) {
+            return false;
         }
-        self.handle.mail_bytes() > 0
+        let (messages, gate) = mail.take(bytes_max);
+        let more = mail.bytes() > 0;
+        drop(mail);
+        self.reveal(gate);
+        let listens = !self.subscriptions.is_empty();
+        messages.iter().for_each(|message| message.write(reply, listens));
+        more
     }
 
     /// Brings what CLIENT LIST shows of the session up to date.

@@ -1,7 +1,8 @@
 //! What follows from a command's changes, under the same locks: the one epilogue of all writes.
 //!
-//! In order: watchers are touched, waiters' keys noted, events told, empty collections removed, and the journal gets its record.
-//! What must not happen under a lock (deleting what a read found expired, freeing big values) is left for [`after`].
+//! In order: watchers are touched, caches invalidated, waiters' keys noted, events told, empty collections removed, and the
+//! journal gets its record. What must not happen under a lock (deleting what a read found expired, freeing big values) is left
+//! for [`after`].
 
 use super::effects::{Change, Effects, Propagation, Reach};
 use super::keyspace::Keyspace;
@@ -183,6 +184,9 @@ pub fn remove_told(
     let hash = hash_of(key);
     let entry = stripe.db_mut(db).remove(hash, key)?;
     stripe.touch(db, key);
+    if worker.node.tracking.is_on() {
+        worker.tracked.change(&worker.node, key, 0, false);
+    }
     if stripe.awaited(db, key) {
         worker.ready.borrow_mut().push_back((db, key.into()));
     }
@@ -221,6 +225,9 @@ fn settle_expired(worker: &Worker, keys: &mut Keyspace<'_>) {
         let (db, key) = &keys.effects.expired[index];
         let (db, key) = (*db, key.clone());
         worker.stats.expired.add(1);
+        if worker.node.tracking.is_on() {
+            worker.tracked.change(&worker.node, &key, 0, false);
+        }
         worker.tell(event::EXPIRED, "expired", db, &key);
         let stripe = keys.held().stripe(keys.store().stripe_of(hash_of(&key)));
         if stripe.is_some_and(|stripe| stripe.awaited(db, &key)) {
@@ -231,12 +238,16 @@ fn settle_expired(worker: &Worker, keys: &mut Keyspace<'_>) {
 
 fn settle_change(worker: &Worker, keys: &mut Keyspace<'_>, change: &Change<'_>) {
     let index = keys.store().stripe_of(change.hash);
+    let (by, is_in_script) = (keys.client, keys.is_in_script());
     let Some(stripe) = keys.held_mut().stripe_mut(index) else { return };
     if change.class == event::NEW {
         return settle_new(worker, stripe, change);
     }
     if change.reach >= Reach::Everyone {
         stripe.touch(change.db, change.key);
+        if worker.node.tracking.is_on() {
+            worker.tracked.change(&worker.node, change.key, by, is_in_script);
+        }
     }
     if change.reach >= Reach::Waiters && stripe.awaited(change.db, change.key) {
         worker.ready.borrow_mut().push_back((change.db, change.key.into()));

@@ -292,7 +292,9 @@ fn run_locked<'q>(
 ) {
     let db = ctx.session.db;
     let mut journaled = TransactionRecord::new(db);
-    ctx.reply.array(orders.len());
+    if !ctx.session.reply_mode.is_mute() {
+        ctx.reply.array(orders.len());
+    }
     let mut leftovers = Vec::new();
     for order in orders {
         let _turn = node.acl.turn(ctx.worker.id, order.command.facts);
@@ -306,6 +308,8 @@ fn run_locked<'q>(
         held = back;
         leftovers.push(effects);
     }
+    // Each command has obeyed CLIENT REPLY, which some may have changed.
+    ctx.session.speaks = true;
     if !journaled.bytes.is_empty() {
         journaled.select(db);
         let journal = &ctx.node.journal;

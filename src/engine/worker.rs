@@ -8,6 +8,7 @@ use super::errand::Errand;
 use super::node::Node;
 use super::release::Waiting;
 use super::stats::WorkerStats;
+use super::tracking::Outbox;
 use crate::config::Id;
 use crate::config::keyspace_events::{KEYEVENT, KEYSPACE};
 use crate::pubsub::{Delivery, Space};
@@ -27,6 +28,8 @@ pub struct Worker {
     pub waiting: Waiting,
     /// Messages that a command has to tell: they go out, under its locks, when its record has its number.
     told: RefCell<Vec<Delivery>>,
+    /// Invalidations likewise.
+    pub(super) tracked: Outbox,
     /// Lines for those who watch, of the command that runs.
     pub(super) monitored: RefCell<Vec<String>>,
     /// Errands that nothing is in the way of.
@@ -50,6 +53,7 @@ impl Worker {
             ready: RefCell::default(),
             waiting: Waiting::default(),
             told: RefCell::default(),
+            tracked: Outbox::default(),
             monitored: RefCell::default(),
             errands: RefCell::default(),
             runs_errands: Cell::new(false),
@@ -108,8 +112,16 @@ impl Worker {
     /// Sends what has been told; it reveals record `gate`.
     #[inline]
     pub(super) fn send_told(&self, gate: u64) {
+        self.tracked.send(&self.node, gate);
         if !self.told.borrow().is_empty() {
             self.told.take().iter().for_each(|delivery| delivery.send(gate));
         }
+    }
+
+    /// To be called when what has run is done, before its replies leave: those who track keys by their prefixes learn what has
+    /// changed. No stripe may be held.
+    #[inline]
+    pub fn end_turn(&self) {
+        self.tracked.broadcast(&self.node);
     }
 }

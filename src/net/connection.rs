@@ -263,6 +263,10 @@ impl Connection {
             }
         }
         self.worker.stats.end_turn(busy_ns, processed);
+        self.worker.end_turn();
+        if self.session.expects_mail() {
+            self.session.take_mail(&mut self.reply);
+        }
         if stop == Stop::Waiting {
             self.note_waiting();
         }
@@ -301,7 +305,7 @@ impl Connection {
             // What else the signal is for is looked at when the request is back.
             return match away.take_back() {
                 Some(request) => self.come_back(request).await,
-                None => !self.session.handle.is_killed(),
+                None => !self.session.handle.is_killed() && self.within_output_limit(),
             };
         }
         if self.session.handle.is_killed() {
@@ -354,6 +358,7 @@ impl Connection {
         let handle = self.session.handle.clone();
         let request = poll_fn(|context| {
             handle.signal.poll(context.waker());
+            handle.drop_mail();
             away.recall().map_or(Poll::Pending, Poll::Ready)
         })
         .await;
@@ -569,7 +574,11 @@ impl Connection {
     }
 
     fn class(&self) -> ClientClass {
-        if self.session.subscriptions.is_empty() { ClientClass::Normal } else { ClientClass::PubSub }
+        let listens = match &self.session.away {
+            Some(away) => away.listens(),
+            None => !self.session.subscriptions.is_empty(),
+        };
+        if listens { ClientClass::PubSub } else { ClientClass::Normal }
     }
 
     fn within_output_limit(&mut self) -> bool {
@@ -658,6 +667,7 @@ impl Drop for Connection {
             node.monitors.remove(&self.session.handle);
         }
         node.clients.remove(&id);
+        node.tracking.forget(&self.session.handle);
         self.worker.stats.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -217,7 +217,7 @@ fn clients(page: &mut Page<'_>) {
     page.field("client_recent_max_input_buffer", input_max);
     page.field("client_recent_max_output_buffer", output_max);
     page.field("blocked_clients", node.waiting_clients());
-    page.field("tracking_clients", 0);
+    page.field("tracking_clients", node.tracking.figures().clients);
     page.field("clients_in_timeout_table", timing);
     page.field("total_blocking_keys", page.store().awaited_keys);
     page.field("total_blocking_keys_on_nokey", 0);
@@ -396,11 +396,12 @@ fn stats(page: &mut Page<'_>) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ]);
+    let tracked = node.tracking.figures();
+    page.field("tracking_total_keys", tracked.keys);
+    page.field("tracking_total_items", tracked.items);
+    page.field("tracking_total_prefixes", tracked.prefixes);
+    page.field("unexpected_error_replies", 0);
     page.field("total_error_replies", node.sum(|stats| stats.errors.get()));
     page.field("dump_payload_sanitizations", node.upkeep.payloads_checked.load(Relaxed));
     page.field("total_reads_processed", node.sum(|stats| stats.reads.get()));

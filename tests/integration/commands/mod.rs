@@ -20,3 +20,4 @@ mod set;
 mod sort;
 mod sorted_set;
 mod stream;
+mod tracking;
