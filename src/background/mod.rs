@@ -72,6 +72,7 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
         }
         node.saving.beat(&node);
         node.tracking.look_after(&node);
+        node.client_memory.look_after(&node);
         if node.log.is_open() {
             // What nobody waits for: deletions of what has expired.
             node.log.nudge(node.journal.sequence() - 1);

@@ -170,9 +170,19 @@ fn set_info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     Ok(())
 }
 
+/// Brings what the client's own line shows up to date, the request that runs included.
+fn publish_own(ctx: &Context<'_, '_>, args: Args<'_>) {
+    let (session, view) = (&ctx.session, &ctx.session.handle.view);
+    session.publish_view();
+    view.query_bytes.store(session.query_bytes.0, Relaxed);
+    view.query_free_bytes.store(session.query_bytes.1, Relaxed);
+    view.argument_bytes.store(args.from(0).iter().map(|argument| argument.len()).sum(), Relaxed);
+    view.reply_bytes.store(ctx.reply.len(), Relaxed);
+}
+
 /// CLIENT INFO
-fn info<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
-    ctx.session.publish_view();
+fn info<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    publish_own(ctx, args);
     let line = client_line::describe(ctx.node, &ctx.session.handle) + "\n";
     ctx.reply.verbatim("txt", line.as_bytes());
     Ok(())
@@ -180,7 +190,7 @@ fn info<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
 
 /// CLIENT LIST [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]
 fn list<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    ctx.session.publish_view();
+    publish_own(ctx, args);
     let clients = match args.len() {
         2 => connected(ctx.node),
         4 if args.is(2, "TYPE") => {
@@ -198,9 +208,10 @@ fn list<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     Ok(())
 }
 
-/// All clients in the order in which they came.
+/// All clients in the order in which they came, but for those that have been closed by others.
 fn connected(node: &Node) -> Vec<Arc<ClientHandle>> {
-    let mut clients: Vec<_> = node.clients.iter().map(|client| client.clone()).collect();
+    let open = node.clients.iter().filter(|client| !client.is_killed());
+    let mut clients: Vec<_> = open.map(|client| client.clone()).collect();
     clients.sort_unstable_by_key(|client| client.id);
     clients
 }

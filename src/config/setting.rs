@@ -120,6 +120,8 @@ pub enum Unit {
     Plain,
     /// Bytes; `k`, `kb`, `m`, `mb`, `g`, `gb` may follow.
     Bytes,
+    /// As `Bytes`, or a percentage, which is stored as a negative number.
+    BytesOrPercent,
     /// Octal.
     Octal,
 }
@@ -145,6 +147,11 @@ pub(super) const fn number(name: &'static str, min: i64, max: u64, default: i64)
 
 pub(super) const fn bytes(name: &'static str, min: i64, max: u64, default: i64) -> Setting {
     Setting::new(name, Kind::Number { min, max, default, unit: Unit::Bytes })
+}
+
+pub(super) const fn bytes_or_percent(name: &'static str, default: i64) -> Setting {
+    let (min, max, unit) = (-100, i64::MAX as u64, Unit::BytesOrPercent);
+    Setting::new(name, Kind::Number { min, max, default, unit })
 }
 
 pub(super) const fn octal(name: &'static str, max: u64, default: i64) -> Setting {
@@ -375,6 +382,9 @@ impl Setting {
                 out = special::format_flags(*flags, names).into();
             }
             // Writing to a Vec cannot fail.
+            (Kind::Number { unit: Unit::BytesOrPercent, .. }, Value::Number(percent @ ..0)) => {
+                drop(write!(out, "{}%", percent.unsigned_abs()));
+            }
             (Kind::Number { unit: Unit::Octal, .. }, Value::Number(number)) => {
                 drop(write!(out, "{number:o}"))
             }
@@ -399,6 +409,9 @@ impl Setting {
             (Kind::Addresses { .. } | Kind::OomScores, Value::Text(text)) if !text.is_empty() => lossy(text),
             (Kind::ReplicaOf, Value::Text(_)) => return Vec::new(),
             (Kind::KeyspaceEvents, _) => quote(&self.format(value)),
+            (Kind::Number { unit: Unit::Bytes | Unit::BytesOrPercent, .. }, Value::Number(number @ 0..)) => {
+                format_bytes(*number as u64)
+            }
             (Kind::Number { unit: Unit::Bytes, .. }, Value::Number(number)) => format_bytes(*number as u64),
             (_, Value::Text(text)) => quote(text),
             _ => lossy(&self.format(value)),
@@ -410,6 +423,7 @@ impl Setting {
         let number = match unit {
             Unit::Plain => i128::from(parse_i64(word).ok_or("argument couldn't be parsed into an integer")?),
             Unit::Bytes => i128::from(parse_bytes(word).ok_or("argument must be a memory value")?),
+            Unit::BytesOrPercent => parse_bytes_or_percent(word)?,
             Unit::Octal => {
                 i128::from(parse_octal(word).ok_or("argument couldn't be parsed as an octal number")?)
             }
@@ -448,6 +462,19 @@ pub fn parse_bytes(word: &[u8]) -> Option<u64> {
     };
     let digit = |sum: u64, byte: &u8| sum.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
     (digits <= DIGITS_MAX).then(|| number.iter().fold(0, digit).wrapping_mul(factor))
+}
+
+/// As [`parse_bytes`], or a percentage as a negative number.
+fn parse_bytes_or_percent(word: &[u8]) -> Result<i128, Reason> {
+    const REFUSAL: &str = "argument must be a memory or percent value";
+    let Some(percent) = word.strip_suffix(b"%") else {
+        return parse_bytes(word).map(i128::from).ok_or(REFUSAL.into());
+    };
+    match parse_i64(percent).ok_or(REFUSAL)? {
+        ..0 => Err(REFUSAL.into()),
+        percent @ 0..=100 => Ok(-i128::from(percent)),
+        _ => Err("percentage argument must be less or equal to 100".into()),
+    }
 }
 
 /// The greatest unit that divides `bytes`, as CONFIG REWRITE writes it.
@@ -532,6 +559,20 @@ mod tests {
     }
 
     #[test]
+    fn percentages_are_read_where_they_may_be() {
+        const REFUSED: Result<&str, &str> = Err("argument must be a memory or percent value");
+        check("maxmemory-clients", "5%", Ok("5%"));
+        check("maxmemory-clients", "100%", Ok("100%"));
+        check("maxmemory-clients", "0%", Ok("0"));
+        check("maxmemory-clients", "", Ok("0"));
+        check("maxmemory-clients", "1kb", Ok("1024"));
+        check("maxmemory-clients", "101%", Err("percentage argument must be less or equal to 100"));
+        for word in ["-1", "-5%", "%", "5%%", "1.5%", "abc"] {
+            check("maxmemory-clients", word, REFUSED);
+        }
+    }
+
+    #[test]
     fn numbers_are_read_as_redis_reads_them() {
         for word in ["abc", "", "-", " 1", "+1", "01", "-0", "0x10", "3.5", "1kb", "99999999999999999999"] {
             check("hz", word, Err("argument couldn't be parsed into an integer"));
@@ -589,6 +630,8 @@ mod tests {
         check("maxmemory", "100mb", ("maxmemory 100mb", true));
         check("maxmemory", "1500", ("maxmemory 1500", true));
         check("maxmemory", "0", ("maxmemory 0", false));
+        check("maxmemory-clients", "5%", ("maxmemory-clients 5%", true));
+        check("maxmemory-clients", "2mb", ("maxmemory-clients 2mb", true));
         check("proto-max-bulk-len", "2gb", ("proto-max-bulk-len 2gb", true));
         check("unixsocketperm", "700", ("unixsocketperm 700", true));
         check("requirepass", "a b\"c", ("requirepass \"a b\\\"c\"", true));

@@ -4,8 +4,8 @@
 //! documents it; `config/tartan.conf` explains it to the operator.
 
 use super::setting::{
-    Setting, addresses, boolean, bytes, choice, directory, events, file_name, number, octal, oom_scores,
-    output_limits, percentiles, replica_of, save_points, shutdown_flags, text,
+    Setting, addresses, boolean, bytes, bytes_or_percent, choice, directory, events, file_name, number,
+    octal, oom_scores, output_limits, percentiles, replica_of, save_points, shutdown_flags, text,
 };
 use super::special::{check_host_name, check_locale, check_node_name};
 use super::title;
@@ -223,6 +223,8 @@ settings! {
     ProtoMaxBulkLen = bytes("proto-max-bulk-len", MB, LONG_MAX, 512 * MB).live();
     /// Greatest size of a client's query buffer in bytes.
     ClientQueryBufferLimit = bytes("client-query-buffer-limit", MB, LONG_MAX, 1024 * MB).live();
+    /// Bytes that all clients may take together, or a percentage of `maxmemory`; 0: no limit.
+    MaxMemoryClients = bytes_or_percent("maxmemory-clients", 0).live();
     /// Output buffer limits of each class of clients.
     ClientOutputBufferLimit = output_limits("client-output-buffer-limit").live();
 

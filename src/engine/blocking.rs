@@ -211,6 +211,11 @@ impl BlockedCall {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Bytes of its arguments.
+    pub fn argument_bytes(&self) -> usize {
+        self.arguments.iter().map(Vec::len).sum()
+    }
+
     /// Whether it still waits, and its client has not been told to go.
     pub fn is_waiting(&self) -> bool {
         self.state.load(Ordering::Acquire) == WAITING && !self.handle.is_killed()

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::client_memory::bytes_of;
 use super::node::Node;
 use super::session::ClientHandle;
 use super::tracking::Mode;
@@ -11,12 +12,10 @@ use crate::base::clock;
 /// One line of CLIENT LIST: the fields of Redis 7.2.4 in its order. A connection that is idle owns no buffers, so most of the
 /// memory fields are zero more often than in Redis.
 pub fn describe(node: &Node, client: &ClientHandle) -> String {
-    let (view, names) = (&client.view, client.names.lock().clone());
+    let (view, names, mail_bytes) = (&client.view, client.names.lock().clone(), client.mail_bytes());
     let seconds = |since_ms: i64| (clock::unix_ms() - since_ms).max(0) / 1000;
-    let output_bytes = view.output_bytes.load(Relaxed) + client.mail_bytes();
-    let query_bytes = view.query_bytes.load(Relaxed) + view.query_free_bytes.load(Relaxed);
-    let queue_bytes = view.queue_bytes.load(Relaxed);
-    let total = size_of::<ClientHandle>() + output_bytes + query_bytes + queue_bytes;
+    let output_bytes = view.output_bytes.load(Relaxed) + mail_bytes;
+    let waiting_bytes = client.blocked().map_or(0, |call| call.argument_bytes());
     let command = match view.command.load(Relaxed) {
         0 => "NULL",
         place => node.table.all()[place - 1].facts.name,
@@ -24,7 +23,7 @@ pub fn describe(node: &Node, client: &ClientHandle) -> String {
     let user = names.user.as_ref().map_or(DEFAULT, |user| &user.name);
     format!(
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-         qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={} events={} cmd={} \
+         qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events={} cmd={} \
          user={} redir={} resp={} lib-name={} lib-ver={}",
         client.id,
         client.address,
@@ -41,10 +40,12 @@ pub fn describe(node: &Node, client: &ClientHandle) -> String {
         view.queued.load(Relaxed) as i64 - 1,
         view.query_bytes.load(Relaxed),
         view.query_free_bytes.load(Relaxed),
-        queue_bytes,
-        u8::from(output_bytes > 0),
+        view.argument_bytes.load(Relaxed) + waiting_bytes,
+        view.queue_bytes.load(Relaxed),
+        view.reply_bytes.load(Relaxed),
+        view.output_pieces.load(Relaxed) + usize::from(mail_bytes > 0),
         output_bytes,
-        total,
+        bytes_of(client) + waiting_bytes,
         if output_bytes > 0 { "rw" } else { "r" },
         command,
         String::from_utf8_lossy(user),

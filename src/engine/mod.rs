@@ -4,6 +4,7 @@ pub mod acl;
 pub mod args;
 pub mod blocking;
 pub mod client_line;
+pub mod client_memory;
 pub mod context;
 mod databases;
 pub mod durability;

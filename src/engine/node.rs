@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acl::Acl;
 use super::blocking::BlockedCall;
+use super::client_memory::ClientMemory;
 use super::context::Handling;
 use super::durability::Durability;
 use super::histogram::Distribution;
@@ -113,6 +114,8 @@ pub struct Node {
     pub slowlog: SlowLog,
     /// Connected clients by id.
     pub clients: DashMap<u64, Arc<ClientHandle>>,
+    /// What they take.
+    pub client_memory: ClientMemory,
     /// Scripts and functions.
     pub scripting: Scripting,
     /// Threads for what takes long.
@@ -212,6 +215,7 @@ impl Node {
             latency,
             slowlog: SlowLog::default(),
             clients: DashMap::new(),
+            client_memory: ClientMemory::default(),
             scripting: Scripting::new(workers + 1 + lane::THREADS_MAX),
             lane: Lane::default(),
             worker_stats: (0..=workers + lane::THREADS_MAX)
@@ -323,6 +327,7 @@ impl Node {
     pub fn reset_stats(&self) {
         self.worker_stats.iter().for_each(|stats| stats.reset());
         self.errors.clear();
+        self.client_memory.reset();
         self.connections_received.store(0, Ordering::Relaxed);
         self.connections_rejected.store(0, Ordering::Relaxed);
         self.lazy_freed.store(0, Ordering::Relaxed);

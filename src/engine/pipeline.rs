@@ -49,6 +49,7 @@ pub fn run_batch(
     reply: &mut Reply,
 ) -> Stop {
     let mut batch = Batch::default();
+    session.query_bytes = (buffer.len(), buffer.capacity() - buffer.len());
     let parsed = batch.parse(worker, session, parser, buffer);
     let done = batch.run(worker, session, buffer, reply);
     let deferred = done < batch.ends.len() && !session.is_occupied();

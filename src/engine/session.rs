@@ -53,8 +53,11 @@ pub struct ClientHandle {
     pub names: Mutex<Names>,
     /// CLIENT TRACKING.
     pub tracking: ClientTracking,
+    /// What `maxmemory-clients` counts for it.
+    pub(super) counted_bytes: AtomicUsize,
     mail: Mutex<Mail>,
     killed: AtomicBool,
+    leaves: AtomicBool,
     blocked: Mutex<Option<Arc<BlockedCall>>>,
 }
 
@@ -94,10 +97,16 @@ pub struct View {
     pub query_bytes: AtomicUsize,
     /// Bytes of room left in the query buffer.
     pub query_free_bytes: AtomicUsize,
+    /// Bytes of arguments of a request that has not come whole, or that waits.
+    pub argument_bytes: AtomicUsize,
     /// Bytes of the queue of MULTI.
     pub queue_bytes: AtomicUsize,
+    /// Bytes of replies of requests that have come together, before they are sent together.
+    pub reply_bytes: AtomicUsize,
     /// Bytes waiting to be sent.
     pub output_bytes: AtomicUsize,
+    /// Pieces of them.
+    pub output_pieces: AtomicUsize,
     /// The last command's id in the table, plus one.
     pub command: AtomicUsize,
     /// Commands run.
@@ -146,6 +155,8 @@ pub struct Session {
     pub queue: Option<Box<Queue>>,
     /// The keys watched.
     pub watches: Option<Box<Watches>>,
+    /// Bytes in the query buffer and of its room, where the batch that runs stands.
+    pub query_bytes: (usize, usize),
     /// Channels, patterns and sharded channels listened to.
     pub subscriptions: Subscriptions,
     /// The call that waits, when a handler has asked for it.
@@ -259,8 +270,10 @@ impl ClientHandle {
             view,
             names: Mutex::default(),
             tracking: ClientTracking::default(),
+            counted_bytes: AtomicUsize::new(0),
             mail: Mutex::default(),
             killed: AtomicBool::new(false),
+            leaves: AtomicBool::new(false),
             blocked: Mutex::new(None),
         }
     }
@@ -285,6 +298,16 @@ impl ClientHandle {
     /// Whether the connection is to be closed.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Relaxed)
+    }
+
+    /// The connection is closed when the last replies have left: nobody reads what is sent to it now.
+    pub fn leave(&self) {
+        self.leaves.store(true, Ordering::Release);
+    }
+
+    /// Whether the connection is about to be closed.
+    pub fn is_leaving(&self) -> bool {
+        self.leaves.load(Ordering::Acquire) || self.is_killed()
     }
 
     /// Whether the peer has closed the connection and its task has not seen it yet.
@@ -358,6 +381,7 @@ impl Session {
             speaks: false,
             queue: None,
             watches: None,
+            query_bytes: (0, 0),
             subscriptions: Subscriptions::default(),
             waiting: None,
             replays: false,

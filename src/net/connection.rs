@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -178,7 +178,11 @@ impl Connection {
         }
         let missing = self.parser.bytes_missing(self.buffer.len());
         // A large argument gets its room at once, but no more than what has come in has paid for.
-        self.buffer.reserve(missing.min(self.buffer.len().max(READ_BYTES)).max(READ_BYTES));
+        if missing > 0 && self.buffer.len() >= KEPT_BYTES_MAX {
+            self.buffer.reserve_exact(missing.min(self.buffer.len()));
+        } else {
+            self.buffer.reserve(missing.min(self.buffer.len().max(READ_BYTES)).max(READ_BYTES));
+        }
         let polled = self.stream.poll_read(context, &mut self.buffer);
         if borrowed && self.buffer.is_empty() {
             LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.0, &mut self.buffer));
@@ -213,6 +217,7 @@ impl Connection {
         loop {
             if self.session.is_occupied() {
                 self.settle_buffers();
+                self.publish_buffers();
                 return true;
             }
             let stop = self.run_batches();
@@ -269,6 +274,9 @@ impl Connection {
         }
         if stop == Stop::Waiting {
             self.note_waiting();
+        }
+        if stop == Stop::Close {
+            self.session.handle.leave();
         }
         // Before the replies leave: who has read them may look at CLIENT LIST.
         self.publish_view();
@@ -346,6 +354,7 @@ impl Connection {
         if !self.session.close {
             return self.turn().await;
         }
+        self.session.handle.leave();
         if self.hold().await && self.flush() {
             self.linger().await;
         }
@@ -531,7 +540,7 @@ impl Connection {
         self.queue_output();
         let open = self.flush_queue() && self.within_output_limit();
         // Whoever looks for clients over their limit must see when this one is not any more.
-        self.session.handle.view.output_bytes.store(self.unsent_bytes, Ordering::Relaxed);
+        self.publish_buffers();
         open
     }
 
@@ -627,10 +636,23 @@ impl Connection {
             return;
         }
         self.session.publish_view();
-        let view = &self.session.handle.view;
-        view.query_bytes.store(self.buffer.len(), Ordering::Relaxed);
-        view.query_free_bytes.store(self.buffer.capacity() - self.buffer.len(), Ordering::Relaxed);
-        view.output_bytes.store(self.unsent_bytes, Ordering::Relaxed);
+        self.publish_buffers();
+    }
+
+    /// As [`Connection::publish_view`], of the buffers alone. The worker's, which are given back, count for nobody.
+    fn publish_buffers(&self) {
+        let handle = &self.session.handle;
+        let set = |field: &AtomicUsize, bytes| field.store(bytes, Ordering::Relaxed);
+        let parsed = if self.buffer.is_empty() { 0 } else { self.parser.position().min(self.buffer.len()) };
+        let is_copied = self.buffer.len() < READ_BYTES / 4;
+        let room = if is_copied { 0 } else { self.buffer.capacity() - self.buffer.len() };
+        set(&handle.view.query_bytes, self.buffer.len() - parsed);
+        set(&handle.view.query_free_bytes, room);
+        set(&handle.view.argument_bytes, parsed);
+        set(&handle.view.reply_bytes, 0);
+        set(&handle.view.output_bytes, self.unsent_bytes);
+        set(&handle.view.output_pieces, self.unsent.len());
+        self.worker.node.client_memory.note(&self.worker.node, handle);
     }
 }
 
@@ -668,6 +690,7 @@ impl Drop for Connection {
         }
         node.clients.remove(&id);
         node.tracking.forget(&self.session.handle);
+        node.client_memory.forget(&self.session.handle);
         self.worker.stats.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

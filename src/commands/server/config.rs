@@ -126,6 +126,7 @@ pub fn put_into_effect(node: &Arc<Node>, changes: &Changes) -> Result<(), SetErr
         match id {
             Id::RequirePass => node.acl.set_default_password(&config.text(id)),
             Id::LogLevel => log::set_level(config.get(id) as u8),
+            Id::MaxMemoryClients => node.client_memory.look_after(node),
             Id::MaxClients => allow_clients(config)?,
             Id::AppendFsync => node.log.set_policy(Fsync::from_setting(config.get(id))),
             Id::LatencyMonitorThreshold => node.latency.set_threshold(config.get_unsigned(id)),

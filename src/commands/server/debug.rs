@@ -60,6 +60,8 @@ const HELP: &[&str] = &[
     "    * NOSAVE: load the snapshot that is there.",
     "    * NOFLUSH: keep the data; keys that are there already are an error.",
     "    * MERGE: keys that are there already are replaced.",
+    "REPLYBUFFER (PEAK-RESET-TIME <milliseconds|NEVER|RESET>|RESIZING <0|1>)",
+    "    Without effect: idle connections have no reply buffers whose sizes could change.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Whether keys are expired in the background.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -99,6 +101,7 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         (b"listpack", 3) => return listpack(ctx, args),
         (b"protocol", 3) => return reply_of(args.at(2), ctx.reply),
         (b"quicklist-packed-threshold", 3) => return packed_threshold(ctx, args),
+        (b"replybuffer", 4) => return reply_buffer(ctx, args),
         (b"segfault", 2) => return Err("ERR DEBUG SEGFAULT is refused: it would end the server".into()),
         (b"pause-cron", 3) => switch(ctx.reply, args, &ctx.node.cron_paused),
         (b"set-active-expire", 3) => switch(ctx.reply, args, &ctx.node.active_expire),
@@ -183,6 +186,22 @@ fn packed_threshold(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult 
     const REFUSAL: &str = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
     let size = parse_bytes(args.at(2)).filter(|size| *size < 1 << 32);
     size.ok_or(REFUSAL)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn reply_buffer(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
+    if args.is(2, "PEAK-RESET-TIME") {
+        if !args.is(3, "NEVER") && !args.is(3, "RESET") {
+            args.integer(3)?;
+        }
+    } else if !args.is(2, "RESIZING") {
+        return Err(CommandError::of(&[
+            &"ERR unknown subcommand or wrong number of arguments for '",
+            &echoed(args.at(1), usize::MAX),
+            &"'. Try DEBUG HELP.",
+        ]));
+    }
     ctx.reply.ok();
     Ok(())
 }

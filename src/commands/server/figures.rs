@@ -1,11 +1,9 @@
 //! What INFO and MEMORY tell about the keys and the memory.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::process;
 use crate::base::{alloc, clock};
 use crate::engine::Node;
-use crate::engine::session::ClientHandle;
+use crate::engine::client_memory::bytes_of;
 use crate::store::{Db, Stripe};
 
 /// What a walk over the stripes has found.
@@ -119,7 +117,7 @@ impl MemoryFigures {
             peak: alloc::peak_bytes(),
             resident: process::resident_bytes(),
             startup: node.startup_bytes,
-            clients: node.clients.iter().map(|client| client_bytes(&client)).sum(),
+            clients: node.clients.iter().map(|client| bytes_of(&client)).sum(),
             scripts: node.scripting.source_bytes(),
             functions: node.scripting.catalog().bytes(),
             tables: store.databases.iter().map(|figures| figures.table_bytes + figures.expiry_bytes).sum(),
@@ -150,11 +148,4 @@ impl MemoryFigures {
     pub fn waste(&self) -> i64 {
         self.resident as i64 - self.used as i64
     }
-}
-
-fn client_bytes(client: &ClientHandle) -> usize {
-    let view = &client.view;
-    let buffers = [&view.query_bytes, &view.query_free_bytes, &view.output_bytes, &view.queue_bytes]
-        .map(|bytes| bytes.load(Relaxed));
-    size_of_val(client) + client.mail_bytes() + buffers.iter().sum::<usize>()
 }

@@ -376,7 +376,7 @@ fn stats(page: &mut Page<'_>) {
     page.field("expired_time_cap_reached_count", node.upkeep.expiry_cut.load(Relaxed));
     page.field("expire_cycle_cpu_milliseconds", node.upkeep.expiry_us.load(Relaxed) / 1000);
     page.field("evicted_keys", node.sum(|stats| stats.evicted.get()));
-    page.zeros(&["evicted_clients"]);
+    page.field("evicted_clients", node.client_memory.evicted());
     let (excess_ms, excess_now_ms) = node.upkeep.excess_ms();
     page.field("total_eviction_exceeded_time", excess_ms);
     page.field("current_eviction_exceeded_time", excess_now_ms);

@@ -22,7 +22,7 @@ mod table;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -86,6 +86,7 @@ pub struct ClientTracking {
     mode: AtomicU8,
     redirection: AtomicU64,
     prefixes: Mutex<BTreeSet<Box<[u8]>>>,
+    prefix_bytes: AtomicUsize,
 }
 
 /// All that is tracked.
@@ -134,7 +135,7 @@ impl ClientTracking {
 
     /// About as many bytes as its prefixes take.
     pub fn bytes(&self) -> usize {
-        self.prefixes.lock().iter().map(|prefix| prefix.len() + size_of::<Box<[u8]>>()).sum()
+        self.prefix_bytes.load(Ordering::Relaxed)
     }
 
     /// CLIENT CACHING, for the command that comes.
@@ -152,7 +153,7 @@ impl ClientTracking {
 }
 
 impl Tracking {
-    /// Whether anybody tracks.
+    /// Whether anybody tracks, or has read what has not changed since.
     #[inline]
     pub fn is_on(&self) -> bool {
         self.on.load(Ordering::Relaxed)
@@ -173,6 +174,7 @@ impl Tracking {
             let wanted: &[&[u8]] = if prefixes.is_empty() { &[b""] } else { prefixes };
             for &prefix in wanted {
                 if known.insert(prefix.into()) {
+                    own.prefix_bytes.fetch_add(prefix.len() + size_of::<Box<[u8]>>(), Ordering::Relaxed);
                     self.prefixes.add(prefix, client.id);
                 }
             }
@@ -189,10 +191,16 @@ impl Tracking {
         if !clients.remove(&client.id) {
             return;
         }
+        own.prefix_bytes.store(0, Ordering::Relaxed);
         for prefix in std::mem::take(&mut *own.prefixes.lock()) {
             self.prefixes.remove(&prefix, client.id);
         }
-        if clients.is_empty() {
+        self.switch_off(&clients);
+    }
+
+    /// Nobody tracks any more, and nothing is noted.
+    fn switch_off(&self, clients: &HashSet<u64>) {
+        if clients.is_empty() && self.table.keys() == 0 {
             self.on.store(false, Ordering::SeqCst);
         }
     }
@@ -217,8 +225,11 @@ impl Tracking {
 
     /// Keeps the table within its limit, and free of clients that have gone. To be called now and then.
     pub fn look_after(&self, node: &Node) {
-        self.shrink(node, EVICTED_PER_BEAT);
-        self.table.sweep(|id| node.clients.contains_key(&id));
+        if self.is_on() {
+            self.shrink(node, EVICTED_PER_BEAT);
+            self.table.sweep(|id| node.clients.contains_key(&id));
+            self.switch_off(&self.clients.write());
+        }
     }
 
     /// Forgets keys beyond `tracking-table-max-keys`, which their clients must forget too.
@@ -297,7 +308,7 @@ fn send(node: &Node, id: u64, keys: Option<Bytes>, gate: u64) {
     let Some(client) = find(id) else { return };
     match client.tracking.redirection() {
         0 => client.put(Message::Invalidation { keys, redirected: false }, gate),
-        to => match find(to) {
+        to => match find(to).filter(|other| !other.is_leaving()) {
             Some(other) => other.put(Message::Invalidation { keys, redirected: true }, gate),
             None => {
                 client.tracking.set_broken();

@@ -1,6 +1,7 @@
 //! Directed cases of single families: what the random comparison with redis-server does not reach.
 
 mod acl;
+mod client_eviction;
 mod connection;
 mod connection_buffers;
 mod dump;
