@@ -46,6 +46,48 @@ def connection():
 
 
 @test
+def client_side_cache():
+    if PROTOCOL == 2:
+        return invalidations_by_another_connection()
+    from redis.cache import CacheConfig
+    from redis.connection import CacheProxyConnection
+
+    # The package asks for 7.4, though 7.2 has all that it uses.
+    CacheProxyConnection.MIN_ALLOWED_VERSION = "7.2.0"
+    cached, other = client(cache_config=CacheConfig(max_size=100)), client()
+    cached.mset({"cached:1": "a", "cached:2": "b"})
+    for _ in range(2):
+        equal((cached.get("cached:1"), cached.get("cached:2")), ("a", "b"))
+    cache = cached.get_cache()
+    equal(cache.size, 2)
+    for change, expected in [
+        (lambda: other.set("cached:1", "c"), "c"),
+        (lambda: other.append("cached:1", "d"), "cd"),
+        (lambda: other.eval("return redis.call('set', KEYS[1], 'e')", 1, "cached:1"), "e"),
+        (lambda: other.delete("cached:1"), None),
+        (lambda: other.flushdb(), None),
+    ]:
+        change()
+        equal(cached.get("cached:1"), expected)
+        equal(cached.get("cached:1"), expected)
+    equal(cached.get("cached:2"), None)
+
+
+def invalidations_by_another_connection():
+    listener, reader, other = client(), client(single_connection_client=True), client()
+    subscription = listener.pubsub()
+    subscription.subscribe("__redis__:invalidate")
+    equal(subscription.get_message(timeout=5)["type"], "subscribe")
+    number = next(line["id"] for line in other.client_list() if line["cmd"] == "subscribe")
+    equal(reader.client_tracking_on(clientid=int(number)), "OK")
+    reader.get("cached:1")
+    other.set("cached:1", "x")
+    equal(subscription.get_message(timeout=5)["data"], ["cached:1"])
+    equal(reader.client_tracking_off(), "OK")
+    subscription.close()
+
+
+@test
 def authentication():
     for options in ({"password": "wrong"}, {"username": "nobody", "password": "x"}):
         try:
