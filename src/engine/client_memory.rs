@@ -1,8 +1,9 @@
 //! `maxmemory-clients`: when the clients take more memory together than they may, those that take most are closed.
 //!
-//! While there is a limit each connection notes what its client takes whenever its buffers have changed, so the sum is known
-//! without asking all; what others put into mailboxes is noted when the connection takes it out, or at the next beat. Whoever
-//! finds the limit reached closes clients, the largest first. Without a limit nobody counts.
+//! While there is a limit each connection notes what its client takes before it runs what has come, and whenever its buffers
+//! have changed otherwise. So the sum is known without asking all; what others put into mailboxes is noted when the connection
+//! takes it out, or at the next beat. Whoever finds the limit reached closes clients, the largest first. Without a limit nobody
+//! counts.
 
 use std::cmp::Reverse;
 use std::sync::Arc;

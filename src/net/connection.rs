@@ -220,6 +220,9 @@ impl Connection {
                 self.publish_buffers();
                 return true;
             }
+            if self.worker.node.config.get(Id::MaxMemoryClients) != 0 && self.is_too_large() {
+                return false;
+            }
             let stop = self.run_batches();
             if self.session.away.is_some() && self.reply.len() < WRITE_BYTES {
                 return true;
@@ -241,6 +244,13 @@ impl Connection {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Whether the client is closed for what it has sent, before that is run.
+    #[cold]
+    fn is_too_large(&self) -> bool {
+        self.publish_buffers();
+        self.session.handle.is_killed()
     }
 
     fn run_batches(&mut self) -> Stop {

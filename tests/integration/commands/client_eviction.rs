@@ -1,7 +1,7 @@
 //! `maxmemory-clients`, and what CLIENT LIST tells of a client's memory.
 
 use crate::support::client::encode;
-use crate::support::{Client, Server, eventually};
+use crate::support::{Client, Reply, Server, eventually};
 
 const MB: usize = 1 << 20;
 
@@ -50,6 +50,9 @@ fn the_largest_clients_are_closed() {
     }
     assert_eq!(evicted(&mut control), "2");
     assert!(clients[1].read().is_err());
+    // A request that is too large does not run.
+    assert!(server.client().try_call(&["SET", "large", &"v".repeat(5 * MB)]).is_err());
+    assert_eq!(control.call(&["EXISTS", "large"]), Reply::Integer(0));
     // A client that grows beyond the limit is noticed at once.
     let big = half_way(&server, "big", 3 * MB);
     eventually("it is closed", || !there(&mut control, "big"));
