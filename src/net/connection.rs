@@ -38,6 +38,8 @@ const WRITE_BYTES: usize = 64 * 1024;
 const BATCHES_PER_TURN: usize = 8;
 /// Pieces in one vectored write.
 const PIECES_MAX: usize = 64;
+/// From this length on a buffer gets no more room than a large argument asks for.
+const EXACT_BYTES_MIN: usize = 64 * 1024;
 /// What a client that waits in a blocking command may send ahead.
 const AHEAD_BYTES_MAX: usize = 1024 * 1024;
 /// Replies wait for that of a request that runs elsewhere for as long: clients take half a pipeline's replies for its loss.
@@ -178,7 +180,7 @@ impl Connection {
         }
         let missing = self.parser.bytes_missing(self.buffer.len());
         // A large argument gets its room at once, but no more than what has come in has paid for.
-        if missing > 0 && self.buffer.len() >= KEPT_BYTES_MAX {
+        if missing > 0 && self.buffer.len() >= EXACT_BYTES_MIN {
             self.buffer.reserve_exact(missing.min(self.buffer.len()));
         } else {
             self.buffer.reserve(missing.min(self.buffer.len().max(READ_BYTES)).max(READ_BYTES));
@@ -309,6 +311,8 @@ impl Connection {
             self.buffer.clear();
             lend(&mut self.buffer, |lent| &mut lent.0);
             self.buffer = rest;
+        } else {
+            self.buffer.shrink_to(2 * self.buffer.len() + READ_BYTES);
         }
         if self.reply.is_empty()
             && let Some(tail) = self.reply.output().single()
@@ -649,13 +653,15 @@ impl Connection {
         self.publish_buffers();
     }
 
-    /// As [`Connection::publish_view`], of the buffers alone. The worker's, which are given back, count for nobody.
+    /// As [`Connection::publish_view`], of the buffers alone. The worker's, which are given back, count for nobody, nor does
+    /// room that is not kept.
     fn publish_buffers(&self) {
         let handle = &self.session.handle;
         let set = |field: &AtomicUsize, bytes| field.store(bytes, Ordering::Relaxed);
         let parsed = if self.buffer.is_empty() { 0 } else { self.parser.position().min(self.buffer.len()) };
         let is_copied = self.buffer.len() < READ_BYTES / 4;
-        let room = if is_copied { 0 } else { self.buffer.capacity() - self.buffer.len() };
+        let room = (self.buffer.capacity() - self.buffer.len()).min(self.buffer.len() + READ_BYTES);
+        let room = if is_copied { 0 } else { room };
         set(&handle.view.query_bytes, self.buffer.len() - parsed);
         set(&handle.view.query_free_bytes, room);
         set(&handle.view.argument_bytes, parsed);
