@@ -10,8 +10,6 @@
 //! Rules: (1) the region is mapped before `main`, once, and stays; (2) what is given back to the kernel is not in use: either
 //! mimalloc says so, or the chunk's state does ([`Chunk::leave`]), and then whoever begins to use it waits; (3) `commit` runs
 //! inside the allocator: it neither allocates nor unwinds.
-#![expect(unsafe_code, reason = "maps memory for the allocator")]
-
 mod chunk;
 
 /// Who makes huge pages.
@@ -24,6 +22,7 @@ pub enum HugePages {
 }
 
 #[cfg(all(target_os = "linux", not(tartan_loom)))]
+#[expect(unsafe_code, reason = "maps memory for the allocator")]
 mod region {
     use std::ffi::{c_int, c_void};
     use std::sync::OnceLock;
