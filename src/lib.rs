@@ -12,6 +12,7 @@ pub mod net;
 pub mod persistence;
 pub mod pubsub;
 pub mod rdb;
+pub mod replication;
 pub mod resp;
 pub mod scripting;
 pub mod server;

@@ -28,7 +28,8 @@ fn idle_ms(client: &ClientHandle, now_ms: i64) -> i64 {
 fn may_time_out(client: &ClientHandle) -> bool {
     let view = &client.view;
     let listens = [&view.channels, &view.patterns, &view.shard_channels];
-    let is_exempt = [&view.monitors, &view.paused].into_iter().any(|flag| flag.load(Ordering::Relaxed));
+    let is_exempt =
+        [&view.monitors, &view.paused, &view.follows].into_iter().any(|flag| flag.load(Ordering::Relaxed));
     !is_exempt
         && client.blocked().is_none()
         && listens.into_iter().all(|count| count.load(Ordering::Relaxed) == 0)

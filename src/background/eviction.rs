@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// Whether memory is over its limit.
 pub(super) fn is_due(node: &Node) -> bool {
-    excess_bytes(&node.config) > 0 && !node.is_loading()
+    excess_bytes(node) > 0 && !node.is_loading()
 }
 
 /// Evicts in small steps whenever `due` says so, until memory is within its limit or nothing can be evicted.

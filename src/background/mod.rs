@@ -60,7 +60,7 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
         alloc::settle_thread();
         alloc::note_peak();
         give_back_freed(&node, &mut peak);
-        node.upkeep.note_excess(excess_bytes(&node.config) > 0);
+        node.upkeep.note_excess(excess_bytes(&node) > 0);
         if node.cron_paused.load(Relaxed) {
             continue;
         }

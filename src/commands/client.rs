@@ -113,6 +113,9 @@ impl ClientType {
     }
 
     fn of(client: &ClientHandle) -> Self {
+        if client.view.follows.load(Relaxed) {
+            return Self::Replica;
+        }
         if client_line::listens(client) { Self::PubSub } else { Self::Normal }
     }
 }

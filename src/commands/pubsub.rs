@@ -208,6 +208,7 @@ fn publish_in(ctx: &mut Context<'_, '_>, args: Args<'_>, space: Space) -> Comman
         _ => Some(ctx.session.gate),
     };
     let receivers = ctx.worker.publish(space, args.at(1), args.at(2), gate);
+    ctx.keys.effects.propagate_to_replicas();
     ctx.reply.count(receivers);
     Ok(())
 }

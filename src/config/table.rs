@@ -111,7 +111,7 @@ settings! {
     /// More background rounds with more clients.
     DynamicHz = boolean("dynamic-hz", true).live();
     /// Seconds that SHUTDOWN waits for replicas.
-    ShutdownTimeout = number("shutdown-timeout", 0, INT_MAX, 10).live().inert();
+    ShutdownTimeout = number("shutdown-timeout", 0, INT_MAX, 10).live();
     /// Working directory.
     Dir = directory("dir").protected().live();
     /// Go into the background.
@@ -334,7 +334,7 @@ settings! {
     /// Keep parts of the log that a rewrite has replaced: for tests.
     AofDisableAutoGc = boolean("aof-disable-auto-gc", false).live().hidden();
 
-    // Replication, which is not there yet.
+    // Replication. What is a replica's own has no effect yet.
     /// The primary.
     ReplicaOf = replica_of("replicaof").alias("slaveof").inert();
     /// Password for the primary.
@@ -364,23 +364,23 @@ settings! {
     ReplicaAnnouncePort =
         number("replica-announce-port", 0, 65_535, 0).alias("slave-announce-port").live().inert();
     /// Send snapshots without a file.
-    ReplDisklessSync = boolean("repl-diskless-sync", true).live().inert();
+    ReplDisklessSync = boolean("repl-diskless-sync", true).live();
     /// Seconds waited for more replicas before that.
-    ReplDisklessSyncDelay = number("repl-diskless-sync-delay", 0, INT_MAX, 5).live().inert();
+    ReplDisklessSyncDelay = number("repl-diskless-sync-delay", 0, INT_MAX, 5).live();
     /// Replicas for which that is not waited out.
-    ReplDisklessSyncMaxReplicas = number("repl-diskless-sync-max-replicas", 0, INT_MAX, 0).live().inert();
+    ReplDisklessSyncMaxReplicas = number("repl-diskless-sync-max-replicas", 0, INT_MAX, 0).live();
     /// Load snapshots without a file.
     ReplDisklessLoad =
         choice("repl-diskless-load", &["disabled", "on-empty-db", "swapdb"], 0).live().inert();
     /// Bytes of the latest effects kept for replicas that come back.
-    ReplBacklogSize = bytes("repl-backlog-size", 1, LONG_MAX, MB).live().inert();
+    ReplBacklogSize = bytes("repl-backlog-size", 1, LONG_MAX, MB).live();
     /// Seconds without replicas after which they are dropped.
-    ReplBacklogTtl = number("repl-backlog-ttl", 0, LONG_MAX, 3600).live().inert();
+    ReplBacklogTtl = number("repl-backlog-ttl", 0, LONG_MAX, 3600).live();
     /// Seconds of silence after which a link is given up.
-    ReplTimeout = number("repl-timeout", 1, INT_MAX, 60).live().inert();
+    ReplTimeout = number("repl-timeout", 1, INT_MAX, 60).live();
     /// Seconds between pings to replicas.
     ReplPingReplicaPeriod =
-        number("repl-ping-replica-period", 1, INT_MAX, 10).alias("repl-ping-slave-period").live().inert();
+        number("repl-ping-replica-period", 1, INT_MAX, 10).alias("repl-ping-slave-period").live();
     /// Send fewer, larger packets to replicas.
     ReplDisableTcpNoDelay = boolean("repl-disable-tcp-nodelay", false).live().inert();
     /// Replicas without which writes are refused; 0: writes are never refused for that.

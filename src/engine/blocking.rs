@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::acl::Login;
 use super::context::{Call, Context};
+use super::durability::Wish;
 use super::errand::{self, Errand, Place};
 use super::error::{CommandError, text};
 use super::execute::{self, Order};
@@ -78,10 +79,8 @@ pub enum TimeoutReply {
     NullArray,
     /// `+OK`: the time was what the command asked for (DEBUG SLEEP).
     Ok,
-    /// A number (WAIT).
-    Integer(i64),
-    /// Whether our own disk has this record, and how many replicas' disks do (WAITAOF).
-    Acknowledged(u64),
+    /// Who has a record by then (WAIT, WAITAOF).
+    Acknowledged(Wish),
 }
 
 impl TimeoutReply {
@@ -90,12 +89,7 @@ impl TimeoutReply {
             Self::Null => reply.null(),
             Self::NullArray => reply.null_array(),
             Self::Ok => reply.ok(),
-            Self::Integer(number) => reply.integer(number),
-            Self::Acknowledged(sequence) => {
-                reply.array(2);
-                reply.integer(node.durability.covers(&node.log, sequence).into());
-                reply.integer(0);
-            }
+            Self::Acknowledged(wish) => wish.reply(node.durability.acknowledged(&node.log, &wish), reply),
         }
     }
 }

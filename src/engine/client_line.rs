@@ -59,6 +59,7 @@ pub fn describe(node: &Node, client: &ClientHandle) -> String {
 fn flags(client: &ClientHandle) -> String {
     let (view, mode) = (&client.view, client.tracking.mode());
     let flags = [
+        (view.follows.load(Relaxed), 'S'),
         (view.monitors.load(Relaxed), 'O'),
         (listens(client), 'P'),
         (view.queued.load(Relaxed) > 0, 'x'),

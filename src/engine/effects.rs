@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 
-use super::settle::Touched;
+use super::settle::TransactionRecord;
 use crate::store::{Db, DbKey};
 use crate::value::Value;
 
@@ -47,18 +47,10 @@ pub(super) enum Propagation {
     Nothing,
     /// These commands in its place.
     Instead(Vec<Record>),
+    /// The command as it came, to replicas alone.
+    ToReplicas,
     /// What the commands of a script have written.
-    Block(Block),
-}
-
-/// Several commands as one: what a script has written.
-pub(super) struct Block {
-    /// The commands, as the journal has them.
-    pub bytes: Vec<u8>,
-    /// How many there are.
-    pub commands: usize,
-    /// What they have changed.
-    pub touched: Touched,
+    Block(TransactionRecord),
 }
 
 /// The consequences of one command, so far.
@@ -111,8 +103,13 @@ impl<'a> Effects<'a> {
     }
 
     /// Journals the commands of a script.
-    pub(super) fn propagate_block(&mut self, block: Block) {
+    pub(super) fn propagate_block(&mut self, block: TransactionRecord) {
         self.propagation = Propagation::Block(block);
+    }
+
+    /// Sends the command to replicas, and nothing to the log (PUBLISH).
+    pub fn propagate_to_replicas(&mut self) {
+        self.propagation = Propagation::ToReplicas;
     }
 
     /// Takes over what another command has left to do when no lock is held.

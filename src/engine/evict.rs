@@ -76,18 +76,18 @@ impl Policy {
     }
 }
 
-/// Bytes above the limit, 0 without one.
-pub fn excess_bytes(config: &Config) -> usize {
-    match config.get_unsigned(Id::MaxMemory) as usize {
+/// Bytes above the limit, 0 without one. What is kept for replicas alone does not count: the deletions would make it more.
+pub fn excess_bytes(node: &Node) -> usize {
+    match node.config.get_unsigned(Id::MaxMemory) as usize {
         0 => 0,
-        limit => alloc::used_bytes().saturating_sub(limit),
+        limit => alloc::used_bytes().saturating_sub(limit.saturating_add(node.feed.excess_bytes())),
     }
 }
 
 /// Evicts until memory is within the limit. False if it is not and nothing more can be done.
 #[inline]
 pub fn make_room(worker: &Worker) -> bool {
-    if excess_bytes(&worker.node.config) == 0 {
+    if excess_bytes(&worker.node) == 0 {
         return true;
     }
     evict(worker)
@@ -111,7 +111,7 @@ fn evict_some(worker: &Worker, policy: Policy) -> bool {
     let deadline_us = clock::monotonic_us() + time_us(config.get(Id::MaxMemoryEvictionTenacity) as u32);
     loop {
         alloc::settle_thread();
-        if excess_bytes(config) == 0 || !may_change(&worker.node) {
+        if excess_bytes(&worker.node) == 0 || !may_change(&worker.node) {
             return true;
         }
         if !evict_one(worker, policy) {

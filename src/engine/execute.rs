@@ -77,7 +77,7 @@ pub fn find<'a>(node: &'a Node, argv: &[&[u8]]) -> Option<(&'a Command<Handling>
 /// Runs one request from a client to its reply.
 pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: &[&[u8]], hash: Option<u64>) {
     let node = &*worker.node;
-    if node.is_closing() && !session.replays && !runs_while_closing(argv) {
+    if node.is_closing() && !session.replays && !session.follows && !runs_while_closing(argv) {
         session.deferred = true;
         return;
     }
@@ -183,7 +183,7 @@ fn check(worker: &Worker, session: &mut Session, order: &Order<'_>) -> Result<()
     if flags.contains(flag::PROTECTED) {
         check_protected(worker, session, order.command.facts)?;
     }
-    if session.monitors && reaches_data(order.command.facts) {
+    if (session.monitors || session.follows) && reaches_data(order.command.facts) {
         return Err("ERR Replica can't interact with the keyspace".into());
     }
     if !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2 {
@@ -213,7 +213,7 @@ fn check(worker: &Worker, session: &mut Session, order: &Order<'_>) -> Result<()
     Ok(())
 }
 
-/// What a client that watches may not run: for Redis it is a replica.
+/// What a replica may not run, nor a client that watches: for Redis it is one.
 fn reaches_data(facts: &Facts) -> bool {
     [flag::WRITE, flag::READONLY, flag::MAY_REPLICATE].iter().any(|&bit| facts.flags.contains(bit))
 }
@@ -257,10 +257,17 @@ fn disk_refusal(node: &Node) -> Option<String> {
     node.journal.is_failing().then(|| node.log_refusal())
 }
 
-/// Whether writes want replicas, of which there are none yet.
+/// Whether writes want more replicas than there are.
 #[inline]
 fn lacks_replicas(node: &Node) -> bool {
-    node.config.get(Id::MinReplicasToWrite) != 0 && node.config.get(Id::MinReplicasMaxLag) != 0
+    node.config.get(Id::MinReplicasToWrite) != 0
+        && node.config.get(Id::MinReplicasMaxLag) != 0
+        && has_too_few_replicas(node)
+}
+
+#[cold]
+fn has_too_few_replicas(node: &Node) -> bool {
+    node.feed.count_good(node.config.get(Id::MinReplicasMaxLag)) < node.config.get(Id::MinReplicasToWrite)
 }
 
 /// What Redis refuses while its log can't be written: writes, and PING so that who looks after it knows.
@@ -446,7 +453,7 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
 /// Whether the request waits for the end of a pause.
 #[inline]
 fn is_paused(node: &Node, session: &Session, order: &Order<'_>) -> bool {
-    !session.replays && node.pause.holds(|| may_change(node, session, order))
+    !session.replays && !session.follows && node.pause.holds(|| may_change(node, session, order))
 }
 
 #[cold]

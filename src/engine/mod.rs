@@ -29,6 +29,7 @@ pub mod plan;
 pub mod rates;
 pub mod release;
 pub mod reload;
+pub mod replicas;
 pub mod saving;
 pub mod scripting;
 pub mod session;

@@ -22,6 +22,7 @@ use super::monitor::Monitors;
 use super::pause::Pause;
 use super::plan::Plan;
 use super::rates::Rates;
+use super::replicas::Feeder;
 use super::saving::Saving;
 use super::scripting::Scripting;
 use super::session::ClientHandle;
@@ -36,6 +37,7 @@ use crate::config::{Changes, Config, Id};
 use crate::journal::Journal;
 use crate::persistence::aof::{Fsync, Log};
 use crate::pubsub::PubSub;
+use crate::replication::Feed;
 use crate::store::{Db, Store};
 use crate::value::Value;
 
@@ -54,12 +56,21 @@ type Slot<T> = (mpsc::Sender<T>, Mutex<Option<mpsc::Receiver<T>>>);
 /// What the background thread drops: a number of values, and the values.
 type Garbage = (usize, Box<dyn Send>);
 
-/// The wish to end the server, on its way to it.
-pub struct ShutdownRequest {
+/// How the server is to end.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
     /// Whether to make a last snapshot; by the save points if it is not said.
     pub saves: Option<bool>,
     /// Whether to end even if saving fails.
     pub forces: bool,
+    /// Whether to give replicas time to catch up (`shutdown-timeout`).
+    pub waits: bool,
+}
+
+/// The wish to end the server, on its way to it.
+pub struct ShutdownRequest {
+    /// How.
+    pub manner: Manner,
     /// Who is told if it does not end.
     pub call: Arc<BlockedCall>,
 }
@@ -154,8 +165,10 @@ pub struct Node {
     pub rates: Rates,
     /// The work that it does by itself.
     pub upkeep: Upkeep,
-    /// 40 hexadecimal digits: the history that replicas follow.
-    pub replication_id: String,
+    /// What replicas are sent.
+    pub feed: Arc<Feed>,
+    /// The thread that does so.
+    pub feeder: Feeder,
     /// Bytes in use before the first client.
     pub startup_bytes: usize,
     plans: Box<[Plan]>,
@@ -189,7 +202,9 @@ impl Node {
         let (store, plans) = (Store::new(workers), table.all().iter().map(Plan::of).collect());
         let acl = Acl::new(&table, &config, workers + 1 + lane::THREADS_MAX);
         let journal = Arc::new(Journal::new(workers + lane::THREADS_MAX));
-        let durability = Arc::new(Durability::default());
+        let feed = Feed::new(journal.clone(), random_id(), config.get_unsigned(Id::ReplBacklogSize));
+        let feed = Arc::new(feed);
+        let durability = Arc::new(Durability::new(feed.clone()));
         let told = durability.clone();
         let on_sync = move |synced| told.tell(synced);
         let latency = Arc::new(LatencyMonitor::new(config.get_unsigned(Id::LatencyMonitorThreshold)));
@@ -236,7 +251,8 @@ impl Node {
             plans,
             rates: Rates::default(),
             upkeep: Upkeep::default(),
-            replication_id: random_id(),
+            feed,
+            feeder: Feeder::default(),
             startup_bytes: alloc::used_bytes(),
             rebinds: (rebinds, Mutex::new(Some(waiting_rebinds))),
             shutdowns: (shutdowns, Mutex::new(Some(waiting_shutdowns))),
@@ -378,7 +394,8 @@ impl Node {
     }
 }
 
-fn random_id() -> String {
+/// 40 hexadecimal digits: of a run, of a history that replicas follow.
+pub fn random_id() -> String {
     (0..40).map(|_| char::from_digit(fastrand::u32(0..16), 16).unwrap_or('0')).collect()
 }
 

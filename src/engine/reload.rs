@@ -64,21 +64,20 @@ pub(super) fn run(node: &Arc<Node>, source: Source, save: impl FnOnce() -> bool)
     }
     node.closing.store(false, Ordering::SeqCst);
     prepared?;
-    let journals = node.journal.is_on();
-    switch_journal(node, false);
+    suspend_journal(node, true);
     let outcome = match source {
         Source::Snapshot(options) => load_snapshot(node, options),
         Source::Log => load_log(node),
     };
-    switch_journal(node, journals);
+    suspend_journal(node, false);
     node.loading.store(false, Ordering::SeqCst);
     blocking::serve_all(node);
     outcome
 }
 
-fn switch_journal(node: &Node, on: bool) {
+fn suspend_journal(node: &Node, suspended: bool) {
     let held = node.store.locks().hold_all(Mode::Write);
-    node.journal.switch(on);
+    node.journal.suspend(suspended);
     drop(held);
 }
 

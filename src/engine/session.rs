@@ -18,6 +18,7 @@ use super::transaction::{Queue, Watches};
 use crate::acl::Identity;
 use crate::base::clock;
 use crate::pubsub::Subscriber;
+use crate::replication::Link;
 use crate::resp::{Mark, Protocol, Reply};
 
 /// Wakes a connection's task from any thread.
@@ -119,6 +120,8 @@ pub struct View {
     pub paused: AtomicBool,
     /// Whether it watches commands (MONITOR).
     pub monitors: AtomicBool,
+    /// Whether it is a replica.
+    pub follows: AtomicBool,
 }
 
 /// What CLIENT REPLY has asked for.
@@ -167,6 +170,10 @@ pub struct Session {
     pub monitors: bool,
     /// CLIENT TRACKING.
     pub tracks: bool,
+    /// What the client has said of itself as a replica.
+    pub link: Option<Arc<Link>>,
+    /// Whether it is one.
+    pub follows: bool,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// The protocol of its replies; always that of the connection's [`crate::resp::Reply`].
@@ -387,6 +394,8 @@ impl Session {
             replays: false,
             monitors: false,
             tracks: false,
+            link: None,
+            follows: false,
             no_touch: false,
             protocol: Protocol::Resp2,
             command: 0,

@@ -11,6 +11,7 @@ use super::worker::Worker;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
 use crate::config::{Id, keyspace_events as event};
+use crate::journal::{self, Private, Reader};
 use crate::resp::encode_command;
 use crate::store::{Db, Entry, Held, Mode, Store, Stripe, Stripes};
 use crate::value::{Collection, Hash, List, Set, ValueRef, ZSet};
@@ -24,15 +25,30 @@ pub(super) enum Sink<'r> {
     Transaction(&'r mut TransactionRecord),
 }
 
-/// The commands of a transaction so far.
+/// The commands of a transaction or script so far.
+#[derive(Default)]
 pub(super) struct TransactionRecord {
-    /// The database that the next command would run in.
-    pub db: usize,
+    /// The database that the first one runs in, and the one that is selected by now.
+    first_db: usize,
+    db: usize,
     pub bytes: Vec<u8>,
-    /// How many there are.
+    /// How many there are, without the SELECTs between them.
     pub commands: usize,
+    /// What of them is for one reader of the journal alone.
+    private: Vec<Private>,
+    /// Whose alone the next ones are.
+    pub only: Option<Reader>,
     /// What it has changed.
     pub touched: Touched,
+}
+
+/// A place in a [`TransactionRecord`] to go back to.
+#[derive(Clone, Copy)]
+pub(super) struct RecordMark {
+    databases: (usize, usize),
+    bytes: usize,
+    commands: usize,
+    private: usize,
 }
 
 /// Which keys a record has changed, by their hashes.
@@ -70,18 +86,68 @@ impl Touched {
 }
 
 impl TransactionRecord {
-    /// Empty; the first command would run in `db`.
-    pub fn new(db: usize) -> Self {
-        Self { db, bytes: Vec::new(), commands: 0, touched: Touched::default() }
+    /// Adds a command that runs in `db`.
+    fn push(&mut self, db: usize, encode: impl FnOnce(&mut Vec<u8>)) {
+        self.select(db);
+        let start = self.bytes.len();
+        encode(&mut self.bytes);
+        self.commands += 1;
+        if let Some(reader) = self.only {
+            self.private.push(Private { start, end: self.bytes.len(), reader });
+        }
+    }
+
+    /// Adds what a script has written.
+    fn append(&mut self, other: Self) {
+        if other.commands == 0 {
+            return;
+        }
+        self.select(other.first_db);
+        let shift = self.bytes.len();
+        let shifted = |of: Private| Private { start: of.start + shift, end: of.end + shift, ..of };
+        self.private.extend(other.private.into_iter().map(shifted));
+        self.bytes.extend_from_slice(&other.bytes);
+        self.commands += other.commands;
+        self.db = other.db;
     }
 
     /// Makes the next command run in `db`.
-    pub fn select(&mut self, db: usize) {
-        if db != self.db {
+    fn select(&mut self, db: usize) {
+        if self.commands == 0 {
+            self.first_db = db;
+        } else if db != self.db {
             encode_command(&mut self.bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
-            self.commands += 1;
-            self.db = db;
         }
+        self.db = db;
+    }
+
+    pub fn mark(&self) -> RecordMark {
+        RecordMark {
+            databases: (self.first_db, self.db),
+            bytes: self.bytes.len(),
+            commands: self.commands,
+            private: self.private.len(),
+        }
+    }
+
+    /// Takes back what was added behind `mark`.
+    pub fn rewind(&mut self, mark: RecordMark) {
+        (self.first_db, self.db) = mark.databases;
+        self.bytes.truncate(mark.bytes);
+        self.private.truncate(mark.private);
+        self.commands = mark.commands;
+    }
+
+    /// Publishes it as one record, whose number it returns.
+    pub fn publish(&self, worker: &Worker) -> u64 {
+        let block = journal::Block {
+            bytes: &self.bytes,
+            private: &self.private,
+            db: self.first_db,
+            left_db: self.db,
+            commands: self.commands,
+        };
+        worker.node.journal.publish_block(worker.id, block)
     }
 }
 
@@ -281,7 +347,7 @@ fn is_vacant(value: ValueRef<'_>) -> bool {
 }
 
 /// Writes the command's record: first the DELs of what it found expired, then its effects; more than one stand between MULTI
-/// and EXEC.
+/// and EXEC. Returns the record's number, 0 if it has none (yet).
 fn record(
     worker: &Worker,
     argv: &[&[u8]],
@@ -293,11 +359,11 @@ fn record(
     let own = match &effects.propagation {
         Propagation::Nothing => 0,
         Propagation::Verbatim => usize::from(effects.dirty != 0),
+        Propagation::ToReplicas => usize::from(worker.node.journal.is_fed()),
         Propagation::Instead(records) => records.len(),
         Propagation::Block(block) => block.commands,
     };
-    let count = effects.expired.len() + own;
-    if count == 0 {
+    if effects.expired.len() + own == 0 {
         return 0;
     }
     let mut touched = Touched::default();
@@ -305,61 +371,59 @@ fn record(
     let mut propagation = std::mem::take(&mut effects.propagation);
     match &mut propagation {
         Propagation::Block(block) => touched.append(std::mem::take(&mut block.touched)),
+        Propagation::ToReplicas => {}
         _ => touched.add(&expired, changes),
     }
-    let dirty = effects.dirty;
-    let encode = |bytes: &mut Vec<u8>| {
-        for (of, key) in &expired {
-            within(bytes, *of, db, |bytes| {
-                encode_command(bytes, [deletion(worker, Id::LazyFreeExpire), key].iter());
-            });
-        }
-        match &propagation {
-            Propagation::Verbatim if dirty != 0 => encode_command(bytes, argv.iter()),
-            Propagation::Nothing | Propagation::Verbatim => {}
-            Propagation::Instead(records) => {
-                records.iter().for_each(|record| encode_command(bytes, record.iter()));
-            }
-            Propagation::Block(block) => bytes.extend_from_slice(&block.bytes),
-        }
-    };
-    match sink {
-        Sink::Transaction(whole) => {
-            whole.select(db);
-            encode(&mut whole.bytes);
-            whole.commands += count;
+    let journal = &worker.node.journal;
+    let sequence = match (sink, &propagation) {
+        (Sink::Transaction(whole), _) => {
             whole.touched.append(touched);
-            0
+            write_record(whole, worker, db, &expired, propagation, argv, own);
+            return 0;
         }
-        Sink::Journal => {
-            let journal = &worker.node.journal;
-            let sequence = journal.publish(worker.id, db, |bytes| match count {
-                1 => encode(bytes),
-                _ => in_transaction(bytes, encode),
-            });
-            let store = keys.store();
-            touched.note(keys.held_mut(), store, sequence, journal.released());
-            sequence
+        (Sink::Journal, Propagation::Verbatim) if expired.is_empty() => {
+            journal.publish(worker.id, db, |bytes| encode_command(bytes, argv.iter()))
         }
-    }
-}
-
-/// Writes a command for a database that may be another one (MOVE and COPY reach two), and comes back from it.
-fn within(bytes: &mut Vec<u8>, other: usize, db: usize, write: impl FnOnce(&mut Vec<u8>)) {
-    let select = |bytes: &mut Vec<u8>, db: usize| {
-        encode_command(bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
+        (Sink::Journal, Propagation::ToReplicas) => {
+            journal.publish_to(Reader::Feed, worker.id, db, |bytes| encode_command(bytes, argv.iter()));
+            // Nobody waits for the log to have it.
+            return 0;
+        }
+        (Sink::Journal, _) => {
+            let mut whole = TransactionRecord::default();
+            write_record(&mut whole, worker, db, &expired, propagation, argv, own);
+            whole.publish(worker)
+        }
     };
-    if other == db {
-        return write(bytes);
-    }
-    select(bytes, other);
-    write(bytes);
-    select(bytes, db);
+    let store = keys.store();
+    touched.note(keys.held_mut(), store, sequence, journal.released());
+    sequence
 }
 
-/// Writes commands between MULTI and EXEC.
-pub(super) fn in_transaction(bytes: &mut Vec<u8>, commands: impl FnOnce(&mut Vec<u8>)) {
-    encode_command(bytes, [b"MULTI"].iter());
-    commands(bytes);
-    encode_command(bytes, [b"EXEC"].iter());
+fn write_record(
+    whole: &mut TransactionRecord,
+    worker: &Worker,
+    db: usize,
+    expired: &[(usize, Vec<u8>)],
+    propagation: Propagation,
+    argv: &[&[u8]],
+    own: usize,
+) {
+    for (of, key) in expired {
+        let deletion = deletion(worker, Id::LazyFreeExpire);
+        whole.push(*of, |bytes| encode_command(bytes, [deletion, key].iter()));
+    }
+    match propagation {
+        Propagation::Verbatim if own > 0 => whole.push(db, |bytes| encode_command(bytes, argv.iter())),
+        Propagation::ToReplicas if own > 0 => {
+            let only = whole.only.replace(Reader::Feed);
+            whole.push(db, |bytes| encode_command(bytes, argv.iter()));
+            whole.only = only;
+        }
+        Propagation::Nothing | Propagation::Verbatim | Propagation::ToReplicas => {}
+        Propagation::Instead(records) => {
+            records.iter().for_each(|record| whole.push(db, |bytes| encode_command(bytes, record.iter())));
+        }
+        Propagation::Block(block) => whole.append(block),
+    }
 }

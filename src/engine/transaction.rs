@@ -18,7 +18,7 @@ use super::monitor;
 use super::node::Node;
 use super::plan::Plan;
 use super::session::Session;
-use super::settle::{Sink, TransactionRecord, in_transaction};
+use super::settle::{Sink, TransactionRecord};
 use super::spec::flag;
 use super::worker::Worker;
 use crate::base::clock;
@@ -290,8 +290,7 @@ fn run_locked<'q>(
     mut held: Held<'q>,
     now_ms: i64,
 ) {
-    let db = ctx.session.db;
-    let mut journaled = TransactionRecord::new(db);
+    let mut journaled = TransactionRecord::default();
     if !ctx.session.reply_mode.is_mute() {
         ctx.reply.array(orders.len());
     }
@@ -310,13 +309,9 @@ fn run_locked<'q>(
     }
     // Each command has obeyed CLIENT REPLY, which some may have changed.
     ctx.session.speaks = true;
-    if !journaled.bytes.is_empty() {
-        journaled.select(db);
-        let journal = &ctx.node.journal;
-        let sequence = journal.publish(ctx.worker.id, db, |bytes| {
-            in_transaction(bytes, |bytes| bytes.extend_from_slice(&journaled.bytes));
-        });
-        journaled.touched.note(&mut held, &node.store, sequence, journal.released());
+    if journaled.commands > 0 {
+        let sequence = journaled.publish(ctx.worker);
+        journaled.touched.note(&mut held, &node.store, sequence, node.journal.released());
         ctx.session.published = sequence;
         ctx.session.reveal(sequence);
     }

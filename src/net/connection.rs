@@ -21,11 +21,13 @@ use crate::engine::blocking::{BlockedCall, Outcome};
 use crate::engine::errand::{self, Away, Request};
 use crate::engine::execute;
 use crate::engine::pipeline::{self, Stop};
+use crate::engine::replicas;
 use crate::engine::session::{ClientHandle, ReplyMode, Session};
 use crate::engine::text;
 use crate::engine::transaction;
 use crate::engine::worker::Worker;
 use crate::pubsub::Space;
+use crate::replication::Stage;
 use crate::resp::{Parser, Protocol, Reply, Segment};
 
 /// Room that is made for a read.
@@ -34,6 +36,8 @@ const READ_BYTES: usize = 16 * 1024;
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 /// Replies are written at this size though more requests are there.
 const WRITE_BYTES: usize = 64 * 1024;
+/// Rounds of sending to a replica before others have their turn.
+const FEEDS_PER_TURN: usize = 16;
 /// Batches run before others have their turn.
 const BATCHES_PER_TURN: usize = 8;
 /// Pieces in one vectored write.
@@ -108,7 +112,7 @@ impl Connection {
             let signaled = matches!(event, Event::Signal);
             let open = match event {
                 Event::Readable => self.turn().await,
-                Event::Writable => self.flush(),
+                Event::Writable => self.flush() && self.feed(),
                 Event::Signal => self.signaled().await,
                 Event::Deadline => self.timed_out().await,
                 Event::Failed => false,
@@ -287,6 +291,9 @@ impl Connection {
         if stop == Stop::Waiting {
             self.note_waiting();
         }
+        if self.session.follows && !self.reply.is_empty() {
+            self.refuse_to_answer();
+        }
         if stop == Stop::Close {
             self.session.handle.leave();
         }
@@ -300,6 +307,49 @@ impl Connection {
             self.session.handle.set_blocked(Some(call.clone()));
             self.worker.node.blocked_clients.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Sends a replica what is there for it, as far as its socket takes it. False when the connection is to be closed.
+    fn feed(&mut self) -> bool {
+        let Some(link) = self.session.link.clone().filter(|_| self.session.follows) else { return true };
+        for _ in 0..FEEDS_PER_TURN {
+            if self.unsent_bytes > 0 || !self.reply.is_empty() {
+                return true;
+            }
+            let mut bytes = Vec::new();
+            match link.fill(&self.worker.node.feed, WRITE_BYTES, &mut bytes) {
+                Ok(0) => return link.stage() != Stage::Served,
+                Ok(_) => {}
+                Err(error) => {
+                    log::warning!("Can't read the image for replica {}: {error}", replicas::name(&link));
+                    return false;
+                }
+            }
+            self.unsent_bytes += bytes.len();
+            self.unsent.push_back(Segment::Owned(bytes));
+            if !self.flush() {
+                return false;
+            }
+        }
+        self.session.handle.signal.raise();
+        true
+    }
+
+    /// A replica has sent a command that is answered, which would be taken for a part of the stream: it is closed.
+    fn refuse_to_answer(&mut self) {
+        let node = &self.worker.node;
+        let command = match self.session.command {
+            0 => "unknown",
+            place => node.table.all()[usize::from(place) - 1].facts.name,
+        };
+        if let Some(link) = &self.session.link {
+            log::warning!(
+                "Replica generated a reply to command '{command}', disconnecting it: {}",
+                replicas::name(link)
+            );
+        }
+        self.reply = Reply::new(self.session.protocol);
+        self.session.handle.kill();
     }
 
     /// Gives the worker's buffers back, and keeps what is left over in memory of its size.
@@ -336,6 +386,9 @@ impl Connection {
                 self.flush();
             }
             return false;
+        }
+        if self.session.follows {
+            return self.feed();
         }
         if let Some(call) = self.session.waiting.clone()
             && let Some(outcome) = call.take_outcome()
@@ -473,7 +526,7 @@ impl Connection {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        while node.is_closing() && !self.session.handle.is_killed() {
+        while node.is_closing() && !self.session.follows && !self.session.handle.is_killed() {
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -597,6 +650,9 @@ impl Connection {
     }
 
     fn class(&self) -> ClientClass {
+        if self.session.follows {
+            return ClientClass::Replica;
+        }
         let listens = match &self.session.away {
             Some(away) => away.listens(),
             None => !self.session.subscriptions.is_empty(),
@@ -703,6 +759,11 @@ impl Drop for Connection {
         subscriptions.patterns.iter().for_each(|pattern| node.pubsub.unsubscribe_pattern(pattern, id));
         if self.session.monitors {
             node.monitors.remove(&self.session.handle);
+        }
+        if let Some(link) = self.session.link.take().filter(|_| self.session.follows) {
+            link.lose();
+            node.feed.remove(&link);
+            log::notice!("Connection with replica {} lost.", replicas::name(&link));
         }
         node.clients.remove(&id);
         node.tracking.forget(&self.session.handle);

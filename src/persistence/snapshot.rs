@@ -56,6 +56,8 @@ pub struct Format {
     pub stamp_seconds: Option<i64>,
     /// Sources of function libraries.
     pub functions: Vec<Vec<u8>>,
+    /// Whether there are keys in it (a replica may want the libraries alone).
+    pub holds_data: bool,
     /// Keys, and those that expire, of each database at the cut.
     pub sizes: Vec<(u64, u64)>,
     /// `rdb-key-save-delay`.
@@ -92,7 +94,9 @@ pub fn write_image<W: Write>(
             let mut out = Checksummed::new(out, format.checksum);
             write_rdb_head(&mut out, format)?;
             let mut walk = Walk::new(out, RdbKeys { format, announced: Vec::new() }, format, progress);
-            walk.all(store, image)?;
+            if format.holds_data {
+                walk.all(store, image)?;
+            }
             rdb::write_end(&mut walk.out)?;
             walk.out.finish()?
         }

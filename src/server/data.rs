@@ -71,9 +71,8 @@ fn open_log(node: &Node, mut files: AofFiles) -> Result<(), String> {
         .start(format.base, |out| snapshot::write_empty(out, &format))
         .map_err(|error| error.to_string())?;
     node.log.set_stamps(node.config.is_on(Id::AofTimestampEnabled));
-    node.log.open(saving::target(increment)).map_err(|error| format!("Can't open the log: {error}"))?;
     // Nobody runs commands yet.
-    node.journal.switch(true);
+    node.log.open(saving::target(increment)).map_err(|error| format!("Can't open the log: {error}"))?;
     node.saving.opened(node, files);
     node.saving.count_as_saved(node);
     Ok(())

@@ -5,30 +5,31 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Signals;
-use crate::base::log;
+use crate::base::{clock, log};
 use crate::config::{Config, Id, shutdown_flags};
+use crate::engine::node::Manner;
 use crate::engine::saving::Job;
-use crate::engine::{Node, blocking};
+use crate::engine::{Node, blocking, replicas};
+use crate::replication::Link;
 use crate::store::Mode;
 
-/// What a signal does, as its setting says: whether to make a snapshot (None: if there are save points), and whether to end
-/// whatever fails.
-pub fn wishes(config: &Config, setting: Id) -> (Option<bool>, bool) {
+/// What a signal does, as its setting says.
+pub fn manner_of_signal(config: &Config, setting: Id) -> Manner {
     let has = |flag| config.get(setting) & flag != 0;
     let saves = match (has(shutdown_flags::SAVE), has(shutdown_flags::NOSAVE)) {
         (false, false) => None,
         (saves, _) => Some(saves),
     };
-    (saves, has(shutdown_flags::FORCE))
+    Manner { saves, forces: has(shutdown_flags::FORCE), waits: !has(shutdown_flags::NOW) }
 }
 
 /// Brings everything to the disk. False when that failed and the server goes on. A second signal ends it at once.
-pub async fn prepare(node: &Arc<Node>, signals: &mut Signals, saves: Option<bool>, forces: bool) -> bool {
+pub async fn prepare(node: &Arc<Node>, signals: &mut Signals, manner: Manner) -> bool {
     let (sender, done) = tokio::sync::oneshot::channel();
     let saver = node.clone();
     let work = move || {
         // Nobody waits for it when the server has ended meanwhile.
-        let _ = sender.send(persist(&saver, saves, forces));
+        let _ = sender.send(persist(&saver, manner));
     };
     if let Err(error) = std::thread::Builder::new().name("ending".into()).spawn(work) {
         log::warning!("Can't shut down: no thread: {error}");
@@ -40,7 +41,8 @@ pub async fn prepare(node: &Arc<Node>, signals: &mut Signals, saves: Option<bool
     }
 }
 
-fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
+fn persist(node: &Arc<Node>, manner: Manner) -> bool {
+    let Manner { saves, forces, waits } = manner;
     if !forces && lacks_log(node) {
         log::warning!("Writing initial AOF, can't exit.");
         return false;
@@ -50,6 +52,9 @@ fn persist(node: &Arc<Node>, saves: Option<bool>, forces: bool) -> bool {
     let is_quiet = silence(node, saves != Some(false));
     // A script that does not end has its writes in no file yet: without it all is as it was.
     let quiet = is_quiet || saves == Some(false);
+    if quiet && waits {
+        await_replicas(node);
+    }
     let logged = quiet && (write_log(node) || forces);
     let ready = logged && (save(node, saves) || forces);
     if !ready {
@@ -75,6 +80,42 @@ fn silence(node: &Node, saves: bool) -> bool {
         log::warning!("A script that has written does not end: only SHUTDOWN NOSAVE ends the server now");
     }
     quiet
+}
+
+/// Gives replicas that acknowledge `shutdown-timeout` seconds to have all that there is.
+fn await_replicas(node: &Node) {
+    const PAUSE: Duration = Duration::from_millis(2);
+    let deadline_ms = clock::unix_ms() + node.config.get(Id::ShutdownTimeout) * 1000;
+    node.feed.drain();
+    let end = node.feed.figures().end;
+    let present = || {
+        let mut links = node.feed.links();
+        links.retain(|link| !link.view().is_old && !link.is_lost());
+        links
+    };
+    let lags = |link: &Arc<Link>| link.acknowledged() < end;
+    if present().iter().any(lags) {
+        log::notice!("Waiting for replicas before shutting down.");
+    }
+    node.feed.ask_for_acks();
+    while present().iter().any(lags) && clock::unix_ms() < deadline_ms {
+        std::thread::sleep(PAUSE);
+    }
+    let (all, mut in_sync) = (present(), 0);
+    for link in &all {
+        if !lags(link) {
+            in_sync += 1;
+            continue;
+        }
+        let (name, behind) = (replicas::name(link), end - link.acknowledged());
+        log::notice!(
+            "Lagging replica {name} reported offset {behind} behind master, lag={}.",
+            link.lag_ms(clock::unix_ms()) / 1000
+        );
+    }
+    if !all.is_empty() {
+        log::notice!("{in_sync} of {} replicas are in sync when shutting down.", all.len());
+    }
 }
 
 /// Whether the log is being switched on, so that what was acknowledged is in no file yet.

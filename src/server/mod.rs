@@ -166,15 +166,15 @@ async fn wait_for_end(node: &Arc<Node>, signals: &mut Signals, listening: &mut L
                 if !await_cron(node).await {
                     continue;
                 }
-                let (saves, forces) = ending::wishes(&node.config, setting);
-                if ending::prepare(node, signals, saves, forces).await {
+                let manner = ending::manner_of_signal(&node.config, setting);
+                if ending::prepare(node, signals, manner).await {
                     return;
                 }
                 log::warning!("{name} received but errors trying to shut down the server, check the logs for more information");
             }
             Some(request) = requests.recv() => {
                 log::warning!("User requested shutdown...");
-                if ending::prepare(node, signals, request.saves, request.forces).await {
+                if ending::prepare(node, signals, request.manner).await {
                     return;
                 }
                 request.call.answer(|reply| reply.error(SHUTDOWN_FAILED));

@@ -1,80 +1,38 @@
 //! `check-aof` and `check-rdb` against redis-check-aof and redis-check-rdb, on files that redis-server wrote.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 use std::{env, fs};
 
-use super::support::{Client, Reply};
+use super::support::Redis;
 
 const WAIT_ROUNDS: usize = 1000;
 
-/// A redis-server with an append-only file, in a directory of its own.
-struct Redis {
-    process: Child,
-    directory: PathBuf,
-    client: Client,
-}
-
-impl Redis {
-    /// None where there is no redis-server.
-    fn start() -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let directory = env::temp_dir().join(format!("tartan-check-{}-{port}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let mut command = Command::new("redis-server");
-        command
-            .args(["--port", &port.to_string(), "--appendonly", "yes", "--save", ""])
-            .arg("--dir")
-            .arg(&directory);
-        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().ok()?;
-        for _ in 0..WAIT_ROUNDS {
-            if let Ok(mut client) = Client::try_connect(port)
-                && client.try_call(&["PING"]).is_ok_and(|reply| reply == Reply::Simple("PONG".into()))
-            {
-                return Some(Self { process, directory, client });
-            }
-            sleep(Duration::from_millis(10));
-        }
-        panic!("redis-server does not answer");
+/// Writes some of everything, with a rewrite in between, and stops. Returns the folder of the log.
+fn write_log(redis: &mut Redis) -> PathBuf {
+    let client = &mut redis.client;
+    for command in ["SET file:1 x", "RPUSH list a b c", "HSET hash f v", "ZADD zset 1 m", "SADD set 1 2"] {
+        client.call(&command.split(' ').collect::<Vec<_>>());
     }
-
-    /// Writes some of everything, with a rewrite in between, and stops. Returns the folder of the log.
-    fn write_log(&mut self) -> PathBuf {
-        let client = &mut self.client;
-        for command in ["SET file:1 x", "RPUSH list a b c", "HSET hash f v", "ZADD zset 1 m", "SADD set 1 2"]
-        {
-            client.call(&command.split(' ').collect::<Vec<_>>());
-        }
-        client.call(&["SET", "gone", "x", "PX", "1"]);
-        client.call(&["BGREWRITEAOF"]);
-        let is_idle = |info: &str| {
-            info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
-        };
-        let idle = (0..WAIT_ROUNDS).any(|_| {
-            sleep(Duration::from_millis(10));
-            is_idle(&client.call(&["INFO", "persistence"]).text())
-        });
-        assert!(idle, "the rewrite does not end");
-        client.call(&["SET", "after", "line one\r\nfile two"]);
-        for command in ["MULTI", "INCR n", "LPOP list", "EXEC", "DEL hash"] {
-            client.call(&command.split(' ').collect::<Vec<_>>());
-        }
-        let _ = client.try_call(&["SHUTDOWN", "NOSAVE"]);
-        self.process.wait().unwrap();
-        self.directory.join("appendonlydir")
+    client.call(&["SET", "gone", "x", "PX", "1"]);
+    client.call(&["BGREWRITEAOF"]);
+    let is_idle =
+        |info: &str| info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0");
+    let idle = (0..WAIT_ROUNDS).any(|_| {
+        sleep(Duration::from_millis(10));
+        is_idle(&client.call(&["INFO", "persistence"]).text())
+    });
+    assert!(idle, "the rewrite does not end");
+    client.call(&["SET", "after", "line one\r\nfile two"]);
+    for command in ["MULTI", "INCR n", "LPOP list", "EXEC", "DEL hash"] {
+        client.call(&command.split(' ').collect::<Vec<_>>());
     }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.directory);
-    }
+    let _ = client.try_call(&["SHUTDOWN", "NOSAVE"]);
+    redis.wait();
+    redis.directory.join("appendonlydir")
 }
 
 /// Exit code and output of a tool that is asked about `file` in `folder` and answered with yes.
@@ -115,8 +73,10 @@ fn find(folder: &Path, suffix: &str) -> String {
 
 #[test]
 fn files_of_redis_are_judged_as_redis_judges_them() {
-    let Some(mut redis) = Redis::start() else { return println!("skipped: there is no redis-server") };
-    let folder = redis.write_log();
+    let Some(mut redis) = Redis::start(&["--appendonly", "yes"]) else {
+        return println!("skipped: there is no redis-server");
+    };
+    let folder = write_log(&mut redis);
     let (base, increment) = (find(&folder, ".base.rdb"), find(&folder, ".incr.aof"));
     let whole = fs::read(folder.join(&increment)).unwrap();
     let both = |kind: &str, flags: &[&str], file: &str, length: usize| {
@@ -143,8 +103,10 @@ fn files_of_redis_are_judged_as_redis_judges_them() {
 
 #[test]
 fn broken_rdb_files_are_refused_where_redis_refuses_them() {
-    let Some(mut redis) = Redis::start() else { return println!("skipped: there is no redis-server") };
-    let folder = redis.write_log();
+    let Some(mut redis) = Redis::start(&["--appendonly", "yes"]) else {
+        return println!("skipped: there is no redis-server");
+    };
+    let folder = write_log(&mut redis);
     let base = find(&folder, ".base.rdb");
     let whole = fs::read(folder.join(&base)).unwrap();
     // Offsets, which redis-check-rdb tells in steps of its reading, are left out, and the last key, which it forgets to forget.

@@ -10,7 +10,7 @@ use tartan::engine::pipeline;
 use tartan::engine::session::{ClientHandle, Session};
 use tartan::engine::table::CommandTable;
 use tartan::engine::worker::Worker;
-use tartan::journal::{Journal, Merger};
+use tartan::journal::{Journal, Merger, Reader};
 use tartan::resp::{Parser, Protocol, Reply, encode_command};
 
 const WORKERS: usize = 4;
@@ -105,7 +105,9 @@ pub fn journaled(journal: &Journal, mut merger: Merger) -> Vec<(usize, Vec<u8>)>
     merger.collect(journal);
     let mut runs = Vec::new();
     while let Some(run) = merger.next_run(u64::MAX) {
-        runs.push((run.db, run.bytes.to_vec()));
+        let mut bytes = Vec::new();
+        run.write(Reader::Log, &mut Some(run.db), &mut bytes);
+        runs.push((run.db, bytes));
     }
     assert_eq!(merger.next_sequence(), journal.sequence(), "no number was left unpublished");
     runs
@@ -141,8 +143,7 @@ fn a_replay_of_the_journal_gives_the_same_data() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let live = node(WORKERS);
-    live.journal.switch(true);
-    let merger = Merger::new(&live.journal);
+    let merger = Merger::new(&live.journal, Reader::Log);
     std::thread::scope(|scope| {
         for worker in 0..WORKERS {
             let node = live.clone();

@@ -7,6 +7,7 @@
 //! - `journal`: the journal replayed gives the same data.
 //! - `limits`: what a hostile, slow or very large client can and cannot do.
 //! - `persistence`: snapshots and the log, by the commands and settings that make and load them.
+//! - `replication`: the stream word by word, a redis-server as replica under load, WAIT, MIGRATE.
 //! - `settings`: the table of settings against Redis's and README's; CONFIG.
 //! - `slow_scripts`: scripts that take long or never end.
 //! - `startup`: the ways in which a server is started, and what it does about them.
@@ -26,6 +27,7 @@ mod concurrency;
 mod journal;
 mod limits;
 mod persistence;
+mod replication;
 mod settings;
 mod slow_scripts;
 mod startup;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use tartan::journal::{Merger, Reader};
+
 use super::journal::{self, node};
 use super::support::{Client, Reply, Server, eventually};
 
@@ -153,7 +155,7 @@ fn mail_that_comes_while_the_log_is_waited_for_is_delivered() {
 fn every_key_of_a_write_is_waited_for() {
     let check = |setup: &[&str], write: &str, reads: &[&str]| {
         let node = node(1);
-        node.journal.switch(true);
+        let _log = Merger::new(&node.journal, Reader::Log);
         let mut client = journal::Client::new(&node, 0);
         for line in setup {
             client.call(line);
@@ -201,7 +203,7 @@ fn every_key_of_a_write_is_waited_for() {
 #[test]
 fn a_transaction_reveals_all_that_it_has_changed() {
     let node = node(1);
-    node.journal.switch(true);
+    let _log = Merger::new(&node.journal, Reader::Log);
     let mut client = journal::Client::new(&node, 0);
     for line in ["MULTI", "SET a 1", "RPUSH b 1", "EXEC"] {
         client.call(line);

@@ -1,19 +1,14 @@
-//! WAIT and WAITAOF, as a server without replicas answers them: none will ever acknowledge anything, so whoever asks for more
-//! than nothing of them waits for the time to pass. Our own disk does: see [`crate::engine::durability`].
+//! WAIT and WAITAOF: until the client's last write is elsewhere, see [`crate::engine::durability`].
 
 use crate::config::Id;
+use crate::engine::durability::Wish;
 use crate::engine::{Args, BlockRequest, CommandError, CommandResult, Context, TimeoutReply, text};
 
 /// WAIT numreplicas timeout
 pub(super) fn wait<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let replicas = args.integer(1)?;
+    let (replicas, sequence) = (args.integer(1)?, ctx.session.last_write);
     let deadline_ms = deadline(ctx, args, 2)?;
-    if replicas <= 0 {
-        ctx.reply.integer(0);
-    } else {
-        ctx.block(BlockRequest::without_keys(deadline_ms, TimeoutReply::Integer(0)));
-    }
-    Ok(())
+    wait_for(ctx, Wish { sequence, on_disk: false, local: 0, replicas }, deadline_ms)
 }
 
 /// WAITAOF numlocal numreplicas timeout
@@ -24,21 +19,19 @@ pub(super) fn waitaof<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandR
     if local > 0 && !ctx.node.config.is_on(Id::AppendOnly) {
         return Err(text::NO_LOG.into());
     }
-    let (node, sequence) = (ctx.node, ctx.session.last_write);
-    let acknowledged = i64::from(node.durability.covers(&node.log, sequence));
-    if replicas == 0 && acknowledged >= local {
-        ctx.reply.array(2);
-        ctx.reply.integer(acknowledged);
-        ctx.reply.integer(0);
+    let sequence = ctx.session.last_write;
+    wait_for(ctx, Wish { sequence, on_disk: true, local, replicas }, deadline_ms)
+}
+
+fn wait_for(ctx: &mut Context<'_, '_>, wish: Wish, deadline_ms: Option<i64>) -> CommandResult {
+    let by = ctx.node.durability.acknowledged(&ctx.node.log, &wish);
+    if wish.is_met(by) {
+        wish.reply(by, ctx.reply);
         return Ok(());
     }
-    let mut request = BlockRequest::without_keys(deadline_ms, TimeoutReply::Acknowledged(sequence));
-    if local > 0 {
-        let node = ctx.worker.node.clone();
-        // What no replica will acknowledge only ends with the log.
-        let awaited = if replicas == 0 { sequence } else { u64::MAX };
-        request.then = Some(Box::new(move |call| node.durability.wait(&node, awaited, call)));
-    }
+    let node = ctx.worker.node.clone();
+    let mut request = BlockRequest::without_keys(deadline_ms, TimeoutReply::Acknowledged(wish));
+    request.then = Some(Box::new(move |call| node.durability.wait(&node, wish, call)));
     ctx.block(request);
     Ok(())
 }

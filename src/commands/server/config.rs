@@ -130,6 +130,7 @@ pub fn put_into_effect(node: &Arc<Node>, changes: &Changes) -> Result<(), SetErr
             Id::MaxClients => allow_clients(config)?,
             Id::AppendFsync => node.log.set_policy(Fsync::from_setting(config.get(id))),
             Id::LatencyMonitorThreshold => node.latency.set_threshold(config.get_unsigned(id)),
+            Id::ReplBacklogSize => node.feed.set_backlog_bytes(config.get_unsigned(id)),
             Id::AofTimestampEnabled => node.log.set_stamps(config.is_on(id)),
             // Begins at once, and is made good by the beat if something else runs now.
             Id::AppendOnly => node.saving.kick(node),

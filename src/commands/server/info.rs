@@ -15,6 +15,7 @@ use crate::engine::acl::Reason;
 use crate::engine::stats::WorkerStats;
 use crate::engine::{Args, CommandResult, Context, Handling, Node, Row, walking};
 use crate::pubsub::Space;
+use crate::replication::Stage;
 use crate::store::Mode;
 
 /// The rows of this family.
@@ -211,7 +212,7 @@ fn clients(page: &mut Page<'_>) {
         output_max = output_max.max(view.output_bytes.load(Relaxed));
         timing += usize::from(client.blocked().is_some_and(|call| call.deadline_ms().is_some()));
     }
-    page.field("connected_clients", node.clients.len());
+    page.field("connected_clients", node.clients.len().saturating_sub(node.feed.links().len()));
     page.field("cluster_connections", 0);
     page.field("maxclients", node.config.get(Id::MaxClients));
     page.field("client_recent_max_input_buffer", input_max);
@@ -246,12 +247,12 @@ fn memory(page: &mut Page<'_>) {
     page.bytes("maxmemory", node.config.get_unsigned(Id::MaxMemory) as usize);
     page.field("maxmemory_policy", page.setting("maxmemory-policy"));
     fragmentation(page, &figures);
-    page.zeros(&[
-        "mem_not_counted_for_evict",
-        "mem_replication_backlog",
-        "mem_total_replication_buffers",
-        "mem_clients_slaves",
-    ]);
+    let excess = node.feed.excess_bytes();
+    let kept = node.feed.figures().backlog.map_or(0, |(_, bytes)| bytes as usize);
+    page.field("mem_not_counted_for_evict", excess);
+    page.field("mem_replication_backlog", kept - excess.min(kept));
+    page.field("mem_total_replication_buffers", kept);
+    page.field("mem_clients_slaves", excess);
     page.field("mem_clients_normal", figures.clients);
     page.zeros(&["mem_cluster_links"]);
     page.field("mem_aof_buffer", node.log.stats().buffered_bytes.load(Relaxed));
@@ -301,7 +302,7 @@ fn persistence(page: &mut Page<'_>) {
     page.zeros(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
     let (keys, total) = node.saving.progress();
     let running = node.saving.look(|state| state.running);
-    let is_saving = matches!(running, Some((Job::Snapshot, _)));
+    let is_saving = matches!(running, Some((Job::Snapshot | Job::Sync, _)));
     let is_rewriting = matches!(running, Some((Job::Rewrite | Job::SwitchOn, _)));
     let (keys, total) = if is_saving || is_rewriting { (keys, total) } else { (0, 0) };
     page.field("current_fork_perc", format_args!("{:.2}", 100.0 * keys as f64 / total.max(1) as f64));
@@ -427,13 +428,17 @@ fn traffic(page: &mut Page<'_>) {
     page.field("instantaneous_ops_per_sec", rates.commands);
     page.field("total_net_input_bytes", node.sum(|stats| stats.input_bytes.get()));
     page.field("total_net_output_bytes", node.sum(|stats| stats.output_bytes.get()));
-    page.zeros(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    page.field("total_net_repl_input_bytes", 0);
+    page.field("total_net_repl_output_bytes", node.feed.stats.output_bytes.load(Relaxed));
     page.field("instantaneous_input_kbps", kilobytes(rates.input_bytes));
     page.field("instantaneous_output_kbps", kilobytes(rates.output_bytes));
     page.field("instantaneous_input_repl_kbps", "0.00");
     page.field("instantaneous_output_repl_kbps", "0.00");
     page.field("rejected_connections", node.connections_rejected.load(Relaxed));
-    page.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    let synchronizations = &node.feed.stats;
+    page.field("sync_full", synchronizations.full.load(Relaxed));
+    page.field("sync_partial_ok", synchronizations.partial.load(Relaxed));
+    page.field("sync_partial_err", synchronizations.refused.load(Relaxed));
 }
 
 /// The turns of connections are what Redis's turns of its loop are: one batch of requests each.
@@ -449,16 +454,42 @@ fn turns(page: &mut Page<'_>) {
 }
 
 fn replication(page: &mut Page<'_>) {
+    let node = page.node;
+    let (config, figures) = (&node.config, node.feed.figures());
+    let lag_seconds_max = config.get(Id::MinReplicasMaxLag);
     page.field("role", "master");
-    page.field("connected_slaves", 0);
+    page.field("connected_slaves", node.feed.links().len());
+    if config.get(Id::MinReplicasToWrite) > 0 && lag_seconds_max > 0 {
+        page.field("min_slaves_good_slaves", node.feed.count_good(lag_seconds_max));
+    }
+    replicas(page);
     page.field("master_failover_state", "no-failover");
-    page.field("master_replid", &page.node.replication_id);
+    page.field("master_replid", figures.id);
     page.field("master_replid2", "0".repeat(40));
-    page.field("master_repl_offset", 0);
+    page.field("master_repl_offset", figures.end);
     page.field("second_repl_offset", -1);
-    page.field("repl_backlog_active", 0);
-    page.field("repl_backlog_size", 1_048_576);
-    page.zeros(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+    page.field("repl_backlog_active", u8::from(figures.backlog.is_some()));
+    page.field("repl_backlog_size", node.config.get(Id::ReplBacklogSize));
+    // Bytes of the stream are counted from one here.
+    let (first, bytes) = figures.backlog.map_or((0, 0), |(start, bytes)| (start + 1, bytes));
+    page.field("repl_backlog_first_byte_offset", first);
+    page.field("repl_backlog_histlen", bytes);
+}
+
+fn replicas(page: &mut Page<'_>) {
+    let now_ms = clock::unix_ms();
+    for (place, link) in page.node.feed.links().iter().enumerate() {
+        let view = link.view();
+        let state = match view.stage {
+            Stage::Online => "online",
+            Stage::Receiving if link.is_being_sent() => "send_bulk",
+            Stage::Served => "rdb_transmitted",
+            _ => "wait_bgsave",
+        };
+        let lag = if view.stage == Stage::Online { link.lag_ms(now_ms) / 1000 } else { 0 };
+        let (ip, port, offset) = (&view.address, view.port, link.acknowledged());
+        page.line(format_args!("slave{place}:ip={ip},port={port},state={state},offset={offset},lag={lag}"));
+    }
 }
 
 fn cpu(page: &mut Page<'_>) {

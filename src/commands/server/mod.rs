@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 use crate::base::{clock, log};
 use crate::commands::command_docs;
-use crate::engine::node::ShutdownRequest;
+use crate::engine::node::{Manner, ShutdownRequest};
 use crate::engine::{
     Args, BlockRequest, CommandError, CommandResult, Context, Handling, Row, keyless, text, walking,
 };
@@ -33,7 +33,6 @@ pub use crate::base::REDIS_VERSION;
 pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("DBSIZE", walking(db_size)),
     Row::new("TIME", keyless(time)),
-    Row::new("ROLE", keyless(role)),
     Row::new("SHUTDOWN", keyless(shutdown)),
     Row::new("COMMAND", keyless(command)),
     Row::new("COMMAND|COUNT", keyless(command_count)),
@@ -60,15 +59,6 @@ fn time<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     ctx.reply.array(2);
     ctx.reply.bulk_integer(now_us / 1_000_000);
     ctx.reply.bulk_integer(now_us % 1_000_000);
-    Ok(())
-}
-
-/// ROLE
-fn role<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
-    ctx.reply.array(3);
-    ctx.reply.bulk(b"master");
-    ctx.reply.integer(0);
-    ctx.reply.array(0);
     Ok(())
 }
 
@@ -106,7 +96,8 @@ impl ShutdownOptions {
     }
 }
 
-/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. There are no replicas to wait for: only DEBUG PAUSE-CRON leaves time to abort.
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]. While it waits for replicas nothing runs: only DEBUG PAUSE-CRON leaves time to
+/// abort.
 fn shutdown<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let options = ShutdownOptions::parse(args)?;
     if options.aborts {
@@ -120,7 +111,8 @@ fn shutdown<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let node = ctx.worker.node.clone();
     let saves = if options.saves { Some(true) } else { options.skips_saving.then_some(false) };
     ctx.block(BlockRequest::for_answer(move |call| {
-        node.request_shutdown(ShutdownRequest { saves, forces: options.forces, call });
+        let manner = Manner { saves, forces: options.forces, waits: !options.now };
+        node.request_shutdown(ShutdownRequest { manner, call });
     }));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Snapshots, and the images that they and the bases of the log are made of.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use crate::engine::node::Node;
 use crate::persistence::aof::BaseFormat;
 use crate::persistence::snapshot::{self, Access, Format, Progress, SyncingFile};
 use crate::rdb;
-use crate::store::{Held, Image, Stripes};
+use crate::store::{Held, Stripes};
 
 impl Saving {
     /// Makes a snapshot in the file `name` of the working directory.
@@ -61,6 +61,29 @@ impl Saving {
     ) -> Result<BaseFormat, Failure> {
         let file = File::create(path).map_err(|error| broken("create", path, &error))?;
         let progress = self.progress.lock().clone();
+        let incremental =
+            if job == Job::Snapshot { Id::RdbSaveIncrementalFsync } else { Id::AofRewriteIncrementalFsync };
+        let out = SyncingFile::new(file, &progress, node.config.is_on(incremental));
+        let made = self.image_into(node, out, job, &progress, |_| (), at_cut);
+        made.and_then(|(out, format)| out.finish().map(|_| format.base)).map_err(|error| {
+            remove(path);
+            match error.kind() {
+                io::ErrorKind::Interrupted => Failure::Stopped,
+                _ => broken("write", path, &error),
+            }
+        })
+    }
+
+    /// Makes an image and writes it to `out`, in the format that `adapt` makes of the usual one.
+    pub(super) fn image_into<W: Write>(
+        &self,
+        node: &Node,
+        out: W,
+        job: Job,
+        progress: &Progress,
+        adapt: impl FnOnce(&mut Format),
+        at_cut: impl FnOnce(),
+    ) -> io::Result<(W, Format)> {
         let (mut sizes, mut libraries) = (Vec::new(), None);
         let cut_us = clock::monotonic_us();
         let (image, ()) = node.store.cut(|held| {
@@ -73,31 +96,11 @@ impl Saving {
         progress.total.store(keys, Ordering::Relaxed);
         log::verbose!("The cut of {keys} keys held the store for {cut_us} us at most");
         let functions = libraries.map_or_else(Vec::new, |catalog| catalog.sources());
-        let format = format(node, job, sizes, functions);
-        let result = self.write(node, &image, file, &format, &progress, job);
+        let mut format = format(node, job, sizes, functions);
+        adapt(&mut format);
+        let result = snapshot::write_image(&node.store, &image, out, &format, progress);
         node.store.end_image(&image, result.is_ok());
-        result.map(|_| format.base).map_err(|error| {
-            remove(path);
-            match error.kind() {
-                io::ErrorKind::Interrupted => Failure::Stopped,
-                _ => broken("write", path, &error),
-            }
-        })
-    }
-
-    fn write(
-        &self,
-        node: &Node,
-        image: &Image,
-        file: File,
-        format: &Format,
-        progress: &Progress,
-        job: Job,
-    ) -> io::Result<u64> {
-        let incremental =
-            if job == Job::Snapshot { Id::RdbSaveIncrementalFsync } else { Id::AofRewriteIncrementalFsync };
-        let file = SyncingFile::new(file, progress, node.config.is_on(incremental));
-        snapshot::write_image(&node.store, image, file, format, progress)?.finish()
+        result.map(|out| (out, format))
     }
 }
 
@@ -121,7 +124,7 @@ pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>, functions: Vec<Vec<
     } else {
         Access::None
     };
-    let is_base = job != Job::Snapshot;
+    let is_base = !matches!(job, Job::Snapshot | Job::Sync);
     Format {
         base: if is_base { base_format(node) } else { BaseFormat::Rdb },
         options: rdb::Options { compress: config.is_on(Id::RdbCompression), version },
@@ -137,6 +140,7 @@ pub fn format(node: &Node, job: Job, sizes: Vec<(u64, u64)>, functions: Vec<Vec<
         sizes,
         stamp_seconds: config.is_on(Id::AofTimestampEnabled).then(|| clock::unix_ms() / 1000),
         functions,
+        holds_data: true,
         key_delay_us: config.get(Id::RdbKeySaveDelay),
     }
 }

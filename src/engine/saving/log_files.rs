@@ -9,6 +9,7 @@ use super::{Failure, Saving};
 use crate::base::log;
 use crate::config::Id;
 use crate::engine::node::Node;
+use crate::journal::Reader;
 use crate::persistence::aof::{AofDir, AofFiles, Increment, Kept, Target};
 use crate::store::Mode;
 
@@ -75,7 +76,6 @@ impl Saving {
             Job::SwitchOn => {
                 node.durability.begin();
                 opened = node.log.open(target(increment));
-                node.journal.switch(opened.is_ok());
             }
             _ => node.log.switch_at(node.journal.sequence(), target(increment)),
         })?;
@@ -120,10 +120,10 @@ impl Saving {
     }
 }
 
-/// Ends the journal, then writes and closes the log.
+/// Has the log leave the journal, then writes and closes it.
 fn turn_off(node: &Node) {
     let held = node.store.locks().hold_all(Mode::Write);
-    node.journal.switch(false);
+    node.journal.leave(Reader::Log);
     drop(held);
     if let Err(error) = node.log.close() {
         log::warning!("The log could not be written to its end while it was switched off: {error}");

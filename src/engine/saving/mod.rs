@@ -7,6 +7,7 @@
 
 mod images;
 mod log_files;
+mod replicas;
 mod saver;
 mod state;
 mod wishes;

@@ -45,13 +45,14 @@ impl Saving {
                     }
                     Job::Rewrite | Job::SwitchOn => state.rewrite_wanted = false,
                     Job::Collection => state.collection_wanted = false,
-                    Job::SwitchOff | Job::Reload => {}
+                    Job::Sync | Job::SwitchOff | Job::Reload => {}
                 }
                 job
             };
             bind_to_cpus(node, job);
             let run = || match job {
                 Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
+                Job::Sync => self.serve_replicas(node),
                 Job::Rewrite | Job::SwitchOn => self.rewrite(node, job),
                 Job::SwitchOff => self.switch_off(node),
                 Job::Collection => self.delete_history(),
@@ -144,7 +145,7 @@ impl Saving {
                     state.switch_tried_ms = now_ms;
                 }
             }
-            Job::SwitchOff | Job::Reload | Job::Collection => {
+            Job::Sync | Job::SwitchOff | Job::Reload | Job::Collection => {
                 if let Err(Failure::Broken(reason)) = outcome {
                     log::warning!("{reason}");
                 }
@@ -165,7 +166,7 @@ impl Saving {
 /// The CPUs that Redis's child of this job would run on.
 fn bind_to_cpus(node: &Node, job: Job) {
     let (setting, id) = match job {
-        Job::Snapshot => ("bgsave_cpulist", Id::BgsaveCpuList),
+        Job::Snapshot | Job::Sync => ("bgsave_cpulist", Id::BgsaveCpuList),
         Job::Rewrite | Job::SwitchOn => ("aof_rewrite_cpulist", Id::AofRewriteCpuList),
         Job::SwitchOff | Job::Collection | Job::Reload => return,
     };

@@ -13,6 +13,8 @@ use crate::persistence::aof::AofFiles;
 pub enum Job {
     /// A snapshot.
     Snapshot,
+    /// An image for replicas.
+    Sync,
     /// A rewrite of the log.
     Rewrite,
     /// Switching the log on.

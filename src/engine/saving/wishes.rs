@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Saving;
 use super::state::{History, Job, State};
+use super::{Saving, replicas};
 use crate::base::{clock, log};
 use crate::config::{Id, save_points};
 use crate::engine::blocking::BlockedCall;
@@ -26,7 +26,7 @@ impl Saving {
     pub fn want_snapshot(&self, node: &Arc<Node>, may_wait: bool) -> Result<bool, &'static str> {
         let mut state = self.state.lock();
         match state.running {
-            Some((Job::Snapshot, _)) => return Err(SNAPSHOT_RUNS),
+            Some((Job::Snapshot | Job::Sync, _)) => return Err(SNAPSHOT_RUNS),
             // The other jobs take no time, or none that anybody should know of.
             Some((Job::Rewrite | Job::SwitchOn | Job::Reload, _)) if !may_wait => {
                 return Err(
@@ -188,7 +188,10 @@ impl Saving {
 
 /// Whether nothing is made that takes long.
 fn begins_now(state: &State) -> bool {
-    !matches!(state.running, Some((Job::Snapshot | Job::Rewrite | Job::SwitchOn | Job::Reload, _)))
+    !matches!(
+        state.running,
+        Some((Job::Snapshot | Job::Sync | Job::Rewrite | Job::SwitchOn | Job::Reload, _))
+    )
 }
 
 /// What is to be done next, by what the settings and clients want.
@@ -202,6 +205,9 @@ pub(super) fn next_job(node: &Node, state: &State) -> Option<Job> {
         }
         (false, true) => return Some(Job::SwitchOff),
         _ => {}
+    }
+    if replicas::are_waiting(node) {
+        return Some(Job::Sync);
     }
     if state.rewrite_wanted {
         return Some(Job::Rewrite);

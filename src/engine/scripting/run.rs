@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::acl::{self, Origin};
 use super::super::context::{Call, Context};
-use super::super::effects::{Block, Effects};
+use super::super::effects::Effects;
 use super::super::errand::Place;
 use super::super::error::{CommandError, CommandResult, echoed, text};
 use super::super::execute::{self, Order};
@@ -24,6 +24,7 @@ use super::running::{InterpreterBytes, Slot};
 use crate::base::hash::hash as hash_of;
 use crate::base::log;
 use crate::config::Id;
+use crate::journal::Reader;
 use crate::resp::{Protocol, Reply};
 use crate::scripting::reach::Reach;
 use crate::scripting::shebang::Flags;
@@ -84,7 +85,7 @@ pub fn run<'a>(
         session: &mut *ctx.session,
         held: ctx.keys.held_mut(),
         effects: Effects::default(),
-        record: TransactionRecord::new(db),
+        record: TransactionRecord::default(),
         now_ms,
         may_write,
         is_short_of_memory,
@@ -103,9 +104,9 @@ pub fn run<'a>(
     });
     let elapsed_us = slot.elapsed_us().unwrap_or_default();
     let (effects, moves) = (std::mem::take(&mut caller.effects), caller.moves);
-    let mut record = std::mem::replace(&mut caller.record, TransactionRecord::new(db));
+    let mut record = std::mem::take(&mut caller.record);
     drop(caller);
-    record.select(db);
+    record.only = None;
     (ctx.session.protocol, ctx.session.db) = (protocol, db);
     ctx.keys.effects.absorb(effects);
     if moves {
@@ -119,8 +120,7 @@ pub fn run<'a>(
     // Messages that the script has published wait for what it has seen.
     ctx.keys.reveal_record(ctx.session.gate);
     if record.commands > 0 {
-        let TransactionRecord { bytes, commands, touched, .. } = record;
-        ctx.keys.effects.propagate_block(Block { bytes, commands, touched });
+        ctx.keys.effects.propagate_block(record);
     } else {
         ctx.keys.effects.propagate_nothing();
     }
@@ -263,8 +263,9 @@ fn take<'a>(ctx: &Context<'_, 'a>, call: &Invocation<'_, 'a>, patience: Patience
 
 /// A script that has not written within so many microseconds is stopped and run again by the lane.
 const MOVES_US_MIN: u64 = 5_000;
-/// The flag of redis.set_repl that stands for the log.
+/// The flags of redis.set_repl that stand for the log and for replicas.
 const LOG: u8 = 1;
+const REPLICAS: u8 = 2;
 const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
 const WRONG_COUNT: &str = "ERR Wrong number of args calling Redis command from script";
 
@@ -290,7 +291,7 @@ struct Caller<'c, 'h> {
     is_short_of_memory: bool,
     /// Whether a failing disk refuses its writes; within EXEC that has been looked at before.
     obeys_disk: bool,
-    /// Whether writes go into the journal (redis.set_repl).
+    /// Whether writes go into the journal (redis.set_repl), to one of its readers at least.
     replicates: bool,
     told_slow: bool,
     /// Whether it has called a command that writes.
@@ -340,7 +341,12 @@ impl Host for Caller<'_, '_> {
     }
 
     fn set_replication(&mut self, flags: u8) {
-        self.replicates = flags & LOG != 0;
+        self.replicates = flags & (LOG | REPLICAS) != 0;
+        self.record.only = match (flags & LOG != 0, flags & REPLICAS != 0) {
+            (true, false) => Some(Reader::Log),
+            (false, true) => Some(Reader::Feed),
+            _ => None,
+        };
     }
 
     fn interrupted(&mut self) -> Option<String> {
@@ -438,7 +444,7 @@ impl Caller<'_, '_> {
     }
 
     fn run(&mut self, order: &Order<'_>, reply: &mut Reply) {
-        let (bytes, commands, db) = (self.record.bytes.len(), self.record.commands, self.record.db);
+        let mark = self.record.mark();
         // Commands that ask for the client's protocol are to see the script's.
         self.session.protocol = reply.protocol();
         let effects = execute::run_in_script(
@@ -452,8 +458,7 @@ impl Caller<'_, '_> {
         );
         self.session.protocol = Protocol::Resp2;
         if !self.replicates {
-            self.record.bytes.truncate(bytes);
-            (self.record.commands, self.record.db) = (commands, db);
+            self.record.rewind(mark);
         }
         self.effects.absorb(effects);
     }

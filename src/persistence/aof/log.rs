@@ -28,8 +28,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::base::latency::LatencyMonitor;
 use crate::base::{affinity, clock, log};
-use crate::journal::{Journal, Merger};
-use crate::resp::encode_command;
+use crate::journal::{Journal, Merger, Reader};
 
 /// Begins an increment: the length of the one before it follows.
 pub const LENGTH_MARK: &[u8] = b"#PREVIOUS-BYTES:";
@@ -206,7 +205,7 @@ impl Log {
         Self { shared: Arc::new(shared), threads: Mutex::default() }
     }
 
-    /// Begins to write to `target` with the next record. Whoever calls holds every stripe, and switches the journal on.
+    /// Joins the journal: begins to write to `target` with the next record. Whoever calls holds every stripe.
     ///
     /// # Errors
     /// When the system gives no threads.
@@ -241,7 +240,8 @@ impl Log {
         Ok(())
     }
 
-    /// Writes and syncs what there is and closes the file. Whoever calls has switched the journal off, or nobody writes any more.
+    /// Writes and syncs what there is and closes the file. Whoever calls has had the log leave the journal, or nobody writes any
+    /// more.
     ///
     /// # Errors
     /// When something could not be written or synced.
@@ -263,7 +263,8 @@ impl Log {
         shared.open.store(false, Ordering::Release);
         shared.switches.lock().clear();
         shared.journal.set_failing(false);
-        shared.journal.release(shared.journal.sequence() - 1);
+        shared.journal.leave(Reader::Log);
+        shared.journal.release_all();
         outcome
     }
 
@@ -464,6 +465,17 @@ impl Shared {
         }
     }
 
+    /// Records up to `last` were none of the log's.
+    fn passed(&self, last: u64) {
+        let before = self.written.swap(last, Ordering::SeqCst);
+        if self.policy() != Fsync::Always {
+            self.journal.release(last);
+        }
+        if self.synced.compare_exchange(before, last, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            self.journal.release(last);
+        }
+    }
+
     fn fail(&self, what: &str, name: &str, error: &io::Error) {
         *self.error.lock() = Some(error_text(error));
         let now_ms = clock::unix_ms();
@@ -604,7 +616,7 @@ impl Shared {
 impl Writer {
     fn new(journal: &Journal, target: Target) -> Self {
         Self {
-            merger: Merger::new(journal),
+            merger: Merger::new(journal, Reader::Log),
             file: Arc::new(target.file),
             name: target.name,
             len: target.len,
@@ -631,6 +643,9 @@ impl Writer {
                 self.write_once()?;
                 shared.wrote(self.out_last, self.len);
                 continue;
+            }
+            if self.out_last > shared.written.load(Ordering::SeqCst) {
+                shared.passed(self.out_last);
             }
             let target = {
                 let mut switches = shared.switches.lock();
@@ -663,11 +678,7 @@ impl Writer {
                     self.out.extend_from_slice(format!("#TS:{seconds}\r\n").as_bytes());
                 }
             }
-            if self.db != Some(run.db) {
-                self.db = Some(run.db);
-                encode_command(&mut self.out, [b"SELECT".as_slice(), run.db.to_string().as_bytes()].iter());
-            }
-            self.out.extend_from_slice(run.bytes);
+            run.write(Reader::Log, &mut self.db, &mut self.out);
             self.out_last = run.last;
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tartan::journal::Merger;
+use tartan::journal::{Merger, Reader};
 
 use crate::journal;
 use crate::support::client::{Client, Reply, encode};
@@ -121,8 +121,7 @@ fn journaled(present: bool, ttl: &str, options: &[&str]) -> String {
     if !present {
         client.call("DEL k");
     }
-    node.journal.switch(true);
-    let merger = Merger::new(&node.journal);
+    let merger = Merger::new(&node.journal, Reader::Log);
     let head = [b"RESTORE", &b"k"[..], ttl.as_bytes(), payload];
     let options = options.iter().map(|word| word.as_bytes());
     client.run(encode(&head.into_iter().chain(options).collect::<Vec<_>>()));

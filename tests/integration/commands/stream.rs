@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tartan::journal::Merger;
+use tartan::journal::{Merger, Reader};
 
 use crate::journal::{self, node};
 use crate::support::{Client, Reply, Server};
@@ -106,8 +106,7 @@ fn journaled(setup: &[&str], command: &str) -> String {
     let node = node(1);
     let mut client = journal::Client::new(&node, 0);
     setup.iter().for_each(|command| drop(client.call(command)));
-    node.journal.switch(true);
-    let merger = Merger::new(&node.journal);
+    let merger = Merger::new(&node.journal, Reader::Log);
     let reply = client.call(command);
     assert_ne!(reply.first(), Some(&b'-'), "{command}: {}", String::from_utf8_lossy(&reply));
     let runs = journal::journaled(&node.journal, merger);

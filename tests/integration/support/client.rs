@@ -103,6 +103,20 @@ impl Client {
         found || self.at < self.buffer.len()
     }
 
+    /// The next line, without its end.
+    pub fn read_line(&mut self) -> io::Result<String> {
+        self.line()
+    }
+
+    /// The next bytes, whatever they are.
+    pub fn read_exactly(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        while self.buffer.len() < self.at + count {
+            self.fill()?;
+        }
+        self.at += count;
+        Ok(self.buffer[self.at - count..self.at].to_vec())
+    }
+
     /// The next reply.
     pub fn read(&mut self) -> io::Result<Reply> {
         let line = self.line()?;

@@ -2,12 +2,14 @@
 
 pub mod client;
 pub mod linearizability;
+pub mod redis;
 pub mod server;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub use client::{Client, Reply};
+pub use redis::Redis;
 pub use server::Server;
 
 /// Waits until a condition holds, far longer than a busy machine takes.
