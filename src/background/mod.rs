@@ -84,6 +84,7 @@ async fn beat(node: Arc<Node>, expiry_due: Arc<Notify>, eviction_due: Arc<Notify
         let now_ms = clock::unix_ms();
         if now_ms >= clients_due_ms {
             clients::look_after(&node, now_ms);
+            node.peers.tidy(now_ms);
             clients_due_ms = now_ms + CLIENTS_PERIOD_MS;
         }
         let beat_us = (clock::monotonic_ns() - started_ns).div_ceil(1000);

@@ -124,7 +124,11 @@ impl ClientMemory {
         let mut clients: Vec<Arc<ClientHandle>> = node
             .clients
             .iter()
-            .filter(|client| !client.view.no_evict.load(Ordering::Relaxed) && !client.is_killed())
+            .filter(|client| {
+                !client.view.no_evict.load(Ordering::Relaxed)
+                    && !client.view.follows.load(Ordering::Relaxed)
+                    && !client.is_killed()
+            })
             .map(|client| Arc::clone(&client))
             .collect();
         clients.sort_by_cached_key(|client| Reverse(client.counted_bytes.load(Ordering::Relaxed)));

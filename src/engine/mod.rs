@@ -24,6 +24,7 @@ mod mail;
 pub mod monitor;
 pub mod node;
 pub mod pause;
+pub mod peers;
 pub mod pipeline;
 pub mod plan;
 pub mod rates;

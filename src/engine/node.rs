@@ -20,6 +20,7 @@ use super::lane::{self, Lane};
 use super::loading::LoadProgress;
 use super::monitor::Monitors;
 use super::pause::Pause;
+use super::peers::Peers;
 use super::plan::Plan;
 use super::rates::Rates;
 use super::replicas::Feeder;
@@ -165,6 +166,8 @@ pub struct Node {
     pub rates: Rates,
     /// The work that it does by itself.
     pub upkeep: Upkeep,
+    /// Connections to servers that keys are moved to.
+    pub peers: Peers,
     /// What replicas are sent.
     pub feed: Arc<Feed>,
     /// The thread that does so.
@@ -251,6 +254,7 @@ impl Node {
             plans,
             rates: Rates::default(),
             upkeep: Upkeep::default(),
+            peers: Peers::default(),
             feed,
             feeder: Feeder::default(),
             startup_bytes: alloc::used_bytes(),

@@ -91,6 +91,13 @@ fn secrets(name: &str, argv: &[&[u8]]) -> Vec<usize> {
             Some(place) => (place + 1..argv.len().min(place + 3)).collect(),
             None => Vec::new(),
         },
+        "migrate" => match (6..argv.len())
+            .find(|&place| is(place, "AUTH") || is(place, "AUTH2") || is(place, "KEYS"))
+        {
+            Some(place) if is(place, "AUTH") => (place + 1..argv.len().min(place + 2)).collect(),
+            Some(place) if is(place, "AUTH2") => (place + 1..argv.len().min(place + 3)).collect(),
+            _ => Vec::new(),
+        },
         "config|set" => {
             let is_secret = |place| SECRET_SETTINGS.iter().any(|name| is(place, name));
             (3..argv.len()).filter(|place| place % 2 == 1 && is_secret(place - 1)).collect()
@@ -132,6 +139,9 @@ mod tests {
         check("acl|setuser", "ACL SETUSER u >pw", "ACL SETUSER (redacted) (redacted)");
         check("hello", "HELLO 3 auth user pw SETNAME x", "HELLO 3 auth (redacted) (redacted) SETNAME x");
         check("hello", "HELLO 3 AUTH", "HELLO 3 AUTH");
+        check("migrate", "MIGRATE h 1 k 0 1 COPY auth pw", "MIGRATE h 1 k 0 1 COPY auth (redacted)");
+        check("migrate", "MIGRATE h 1 k 0 1 AUTH2 u pw", "MIGRATE h 1 k 0 1 AUTH2 (redacted) (redacted)");
+        check("migrate", "MIGRATE h 1 '' 0 1 KEYS auth pw", "MIGRATE h 1 '' 0 1 KEYS auth pw");
         check("config|set", "CONFIG SET hz 10 RequirePass pw", "CONFIG SET hz 10 RequirePass (redacted)");
         check(
             "set",

@@ -4,6 +4,7 @@
 mod dump;
 mod expire;
 mod keys;
+mod migrate;
 pub(super) mod object;
 mod rename;
 mod wait;
@@ -43,6 +44,8 @@ pub static COMMANDS: &[Row<Handling>] = &[
     Row::new("OBJECT|HELP", keyless(object::help)),
     Row::new("DUMP", keyed(dump::dump)),
     Row::new("RESTORE", keyed(dump::restore)),
+    Row::new("RESTORE-ASKING", keyed(dump::restore)),
+    Row::new("MIGRATE", heavy(keyed(migrate::migrate), migrate::weigh)),
     Row::new("WAIT", keyless(wait::wait)),
     Row::new("WAITAOF", keyless(wait::waitaof)),
 ];

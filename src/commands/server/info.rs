@@ -386,10 +386,9 @@ fn stats(page: &mut Page<'_>) {
     page.field("pubsub_channels", node.pubsub.channel_count(Space::Global));
     page.field("pubsub_patterns", node.pubsub.patterns());
     page.field("pubsubshard_channels", node.pubsub.channel_count(Space::Shard));
+    page.zeros(&["latest_fork_usec", "total_forks"]);
+    page.field("migrate_cached_sockets", node.peers.count());
     page.zeros(&[
-        "latest_fork_usec",
-        "total_forks",
-        "migrate_cached_sockets",
         "slave_expires_tracked_keys",
         "active_defrag_hits",
         "active_defrag_misses",

@@ -13,6 +13,7 @@ mod latency;
 mod list;
 mod lone;
 mod memory;
+mod migrate;
 mod monitor;
 mod pause;
 mod pubsub;
