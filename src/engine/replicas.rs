@@ -112,7 +112,7 @@ impl Wake for Unpark {
 
 fn run(node: &Arc<Node>) {
     let waker: Waker = Arc::new(Unpark(std::thread::current())).into();
-    let (mut due_us, mut seconds) = (clock::monotonic_us(), 0);
+    let (mut due_us, mut seconds) = (clock::monotonic_us() + SECOND_US, 1);
     loop {
         let mut worked = node.feed.drain();
         enforce(node);

@@ -355,3 +355,149 @@ impl State {
         self.backlog.append(&bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    use super::super::broadcast::Broadcast;
+    use super::super::link::{Outlet, Spool};
+    use super::*;
+
+    /// Counts wake-ups; remembers whether it was cut off.
+    #[derive(Default)]
+    struct Socket {
+        wakes: AtomicUsize,
+        cut_off: AtomicBool,
+    }
+
+    impl Outlet for Socket {
+        fn wake(&self) {
+            self.wakes.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn cut_off(&self) {
+            self.cut_off.store(true, Ordering::Relaxed);
+        }
+    }
+
+    struct Model {
+        journal: Arc<Journal>,
+        feed: Feed,
+        next: u64,
+    }
+
+    impl Model {
+        fn new(backlog_bytes: u64) -> Self {
+            let journal = Arc::new(Journal::new(1));
+            Self { feed: Feed::new(journal.clone(), "one".into(), backlog_bytes), journal, next: 1 }
+        }
+
+        fn link(&mut self) -> (Arc<Link>, Arc<Socket>) {
+            self.next += 1;
+            let socket = Arc::new(Socket::default());
+            (Arc::new(Link::new(self.next, "host".into(), socket.clone())), socket)
+        }
+
+        fn write(&self, text: &str) {
+            self.journal.publish(0, 0, |bytes| bytes.extend_from_slice(text.as_bytes()));
+        }
+
+        fn sent(&self, link: &Link) -> String {
+            let mut bytes = Vec::new();
+            link.fill(&self.feed, usize::MAX >> 1, &mut bytes).expect("no file that fails");
+            String::from_utf8(bytes).expect("text").replace("\r\n", " ")
+        }
+    }
+
+    const SELECT: &str = "*2 $6 SELECT $1 0 ";
+
+    #[test]
+    fn the_stream_begins_at_the_cut_and_behind_the_word_of_the_replica() {
+        let mut model = Model::new(1 << 20);
+        let (first, _) = model.link();
+        model.feed.enter(first.clone());
+        assert!(
+            model.feed.wants_image(true, 0, 0) && model.feed.party().is_some_and(|party| !party.finds_end)
+        );
+        assert_eq!(model.feed.cut(&[first.clone()], false, || "two".into()), ("two".into(), 0));
+        model.write("a");
+        let (second, socket) = model.link();
+        model.feed.enter(second.clone());
+        let (_, place) = model.feed.cut(&[second.clone()], false, || panic!("a history goes on"));
+        assert_eq!(place, 1 + b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".len() as u64);
+        model.write("b");
+        assert!(model.feed.drain());
+        assert_eq!((model.sent(&first), model.sent(&second)), (String::new(), String::new()));
+        second.push("image ".into());
+        second.finish_image("mark ".into(), None);
+        assert_eq!((model.sent(&second), model.sent(&second)), ("image mark ".into(), String::new()));
+        let woken = socket.wakes.load(Ordering::Relaxed);
+        second.acknowledge(place, None);
+        assert_eq!(socket.wakes.load(Ordering::Relaxed), woken + 1);
+        assert_eq!(model.sent(&second), format!("{SELECT}b"));
+        assert_eq!(model.feed.count_acknowledged(1), (1, 0), "the image has what comes before the cut");
+        assert_eq!(model.feed.count_acknowledged(2), (0, 0));
+    }
+
+    #[test]
+    fn a_file_is_sent_before_the_stream() {
+        let mut model = Model::new(1 << 20);
+        let path = std::env::temp_dir().join(format!("tartan-spool-{}", std::process::id()));
+        std::fs::write(&path, "0123456789").expect("a file");
+        let file = std::fs::File::open(&path).expect("the file");
+        std::fs::remove_file(&path).expect("a name");
+        let (link, _) = model.link();
+        model.feed.enter(link.clone());
+        model.feed.cut(&[link.clone()], true, || "two".into());
+        model.feed.comfort();
+        link.finish_image("$10 ".into(), Some(Spool { file: Arc::new(file), len: 10 }));
+        model.write("a");
+        model.feed.drain();
+        let mut bytes = Vec::new();
+        assert_eq!(link.fill(&model.feed, 8, &mut bytes).expect("readable"), 8);
+        assert_eq!((bytes.as_slice(), link.stage()), (&b"\n$10 012"[..], Stage::Receiving));
+        assert_eq!(model.sent(&link), format!("3456789{SELECT}a"));
+        assert_eq!(link.stage(), Stage::Online);
+    }
+
+    #[test]
+    fn who_is_too_far_behind_is_closed_and_keeps_nothing() {
+        let mut model = Model::new(16 << 10);
+        let (link, socket) = model.link();
+        model.feed.enter(link.clone());
+        model.feed.cut(&[link.clone()], false, || "two".into());
+        let limit = OutputLimit { hard_bytes: 100 << 10, soft_bytes: 0, soft_seconds: 0 };
+        (0..90).for_each(|_| model.write(&"x".repeat(1 << 10)));
+        model.feed.drain();
+        assert!(model.feed.enforce(&limit).is_empty() && model.feed.excess_bytes() > 70 << 10);
+        (0..20).for_each(|_| model.write(&"x".repeat(1 << 10)));
+        model.feed.drain();
+        assert_eq!(model.feed.enforce(&limit).len(), 1);
+        assert!(socket.cut_off.load(Ordering::Relaxed) && model.feed.excess_bytes() <= 32 << 10);
+        assert!(!model.feed.resume(&link, b"two", 0), "that has gone");
+        model.feed.remove(&link);
+        let (other, _) = model.link();
+        assert!(model.feed.resume(&other, b"TWO", model.feed.figures().end));
+    }
+
+    #[test]
+    fn an_image_goes_on_without_who_takes_nothing() {
+        let mut model = Model::new(1 << 20);
+        let links = [model.link(), model.link()];
+        let both: Vec<_> = links.iter().map(|(link, _)| link.clone()).collect();
+        model.feed.cut(&both, false, || "two".into());
+        let counted = AtomicU64::new(0);
+        let count = |bytes| _ = counted.fetch_add(bytes, Ordering::Relaxed);
+        let mut image = Broadcast::new(both.clone(), Duration::from_millis(50), &count);
+        let piece = vec![b'x'; 1 << 20];
+        assert!(image.write(&piece).is_ok());
+        assert_eq!(model.sent(&both[0]).len(), 1 << 20);
+        assert!(image.write(&piece).is_ok(), "one of them has room");
+        assert_eq!((both[0].is_lost(), both[1].is_lost()), (false, true));
+        assert!(image.write(&piece).is_err() && links[0].1.cut_off.load(Ordering::Relaxed), "nobody is left");
+        assert_eq!(counted.load(Ordering::Relaxed), 3 << 20);
+    }
+}

@@ -317,7 +317,8 @@ fn wait_counts_acknowledgements_of_the_clients_own_writes() {
 /// One of many commands, none of which commutes with the others.
 fn random_command(rng: &mut fastrand::Rng) -> String {
     let (key, other, number) = (rng.u8(0..40), rng.u8(0..40), rng.u16(0..1000));
-    match rng.u8(0..24) {
+    match rng.u8(0..36) {
+        24..36 => format!("INCR c{}", rng.u8(0..40)),
         0 => format!("APPEND s{key} {number},"),
         1 => format!("SET s{key} {number}"),
         2 => format!("MSET s{key} {number} s{other} x{number}"),
@@ -393,27 +394,29 @@ fn follow_under_load(flags: &[&str]) {
     let seed = seed();
     let mut loader = server.client();
     loader.call(&["DEBUG", "POPULATE", "20000", "key", "100"]);
-    let (port, stop) = (server.port.to_string(), AtomicBool::new(false));
-    scope(|scope| {
-        for writer in 0..4 {
-            let (client, stop) = (server.client(), &stop);
-            scope.spawn(move || write(client, seed.wrapping_add(writer), stop));
-        }
-        // The image is cut in the middle of it, again and again.
-        for _ in 0..scaled(4) {
+    let port = server.port.to_string();
+    // What happens twice, or not at all, about the cut must show in the end.
+    for round in 0..scaled(8) {
+        let stop = AtomicBool::new(false);
+        scope(|scope| {
+            for writer in 0..4 {
+                let (client, stop, seed) =
+                    (server.client(), &stop, seed.wrapping_add((round * 4 + writer) as u64));
+                scope.spawn(move || write(client, seed, stop));
+            }
+            sleep(Duration::from_millis(20));
             redis.client.call(&["REPLICAOF", "127.0.0.1", &port]);
             eventually("the replica follows", || {
                 field(&mut redis.client, "replication", "master_link_status") == "up"
             });
-            sleep(Duration::from_millis(100));
-            redis.client.call(&["REPLICAOF", "NO", "ONE"]);
-            // What it would go on from is not the history that it has.
-            redis.client.call(&["SET", "own", "x"]);
-        }
-        redis.client.call(&["REPLICAOF", "127.0.0.1", &port]);
-        stop.store(true, Ordering::Relaxed);
-    });
-    expect_same(&server, &mut redis.client, seed);
+            sleep(Duration::from_millis(50));
+            stop.store(true, Ordering::Relaxed);
+        });
+        expect_same(&server, &mut redis.client, seed);
+        redis.client.call(&["REPLICAOF", "NO", "ONE"]);
+        // What it would go on from is not the history that it has.
+        redis.client.call(&["SET", "own", "x"]);
+    }
 }
 
 #[test]
