@@ -115,8 +115,10 @@ enum Condition {
     Present,
 }
 
-struct SetOptions {
+struct SetOptions<'a> {
     expiry: Expiry,
+    /// How PXAT is written in the journal: as the client has it, if it has.
+    unit: &'a [u8],
     condition: Condition,
     get: bool,
 }
@@ -151,8 +153,9 @@ fn is_time_unit(argument: &[u8]) -> bool {
     [&b"EX"[..], b"PX", b"EXAT", b"PXAT"].iter().any(|unit| argument.eq_ignore_ascii_case(unit))
 }
 
-fn set_options(ctx: &Context<'_, '_>, args: Args<'_>) -> Result<SetOptions, CommandError> {
-    let mut options = SetOptions { expiry: Expiry::Unsaid, condition: Condition::Always, get: false };
+fn set_options<'a>(ctx: &Context<'_, '_>, args: Args<'a>) -> Result<SetOptions<'a>, CommandError> {
+    let mut options =
+        SetOptions { expiry: Expiry::Unsaid, unit: b"PXAT", condition: Condition::Always, get: false };
     let mut time = None;
     let mut index = 3;
     while index < args.len() {
@@ -177,6 +180,9 @@ fn set_options(ctx: &Context<'_, '_>, args: Args<'_>) -> Result<SetOptions, Comm
     }
     if let Some(index) = time {
         options.expiry = Expiry::At(absolute_ms(ctx, args, index + 1, args.at(index), "set")?);
+        if args.is(index, "PXAT") {
+            options.unit = args.at(index);
+        }
     }
     Ok(options)
 }
@@ -204,7 +210,7 @@ fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         }
         return Ok(());
     }
-    set_with_expiry(ctx, key, value, options.expiry);
+    set_with_expiry(ctx, key, value, options.expiry, options.unit);
     if !options.get {
         ctx.reply.ok();
     }
@@ -212,14 +218,14 @@ fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 }
 
 /// Sets the string, its expiry, and journals SET with an absolute time.
-fn set_with_expiry<'a>(ctx: &mut Context<'_, 'a>, key: &'a [u8], value: &[u8], expiry: Expiry) {
+fn set_with_expiry<'a>(ctx: &mut Context<'_, 'a>, key: &'a [u8], value: &[u8], expiry: Expiry, unit: &[u8]) {
     ctx.keys.set_string(key, stored(value), expiry == Expiry::Keep);
     ctx.keys.changed(key, event::STRING, "set");
     match expiry {
         Expiry::At(at) => {
             ctx.keys.set_expiry(key, Some(at));
             ctx.keys.notify(key, event::GENERIC, "expire");
-            ctx.keys.effects.propagate_instead([b"SET", key, value, b"PXAT", at.to_string().as_bytes()]);
+            ctx.keys.effects.propagate_instead([b"SET", key, value, unit, at.to_string().as_bytes()]);
         }
         Expiry::Keep => ctx.keys.effects.propagate_instead([b"SET", key, value, b"KEEPTTL"]),
         Expiry::Unsaid | Expiry::Persist => ctx.keys.effects.propagate_instead([b"SET", key, value]),
@@ -231,7 +237,7 @@ fn setnx<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let key = args.at(1);
     let absent = ctx.keys.find_mut(key).is_none();
     if absent {
-        set_with_expiry(ctx, key, args.at(2), Expiry::Unsaid);
+        set_with_expiry(ctx, key, args.at(2), Expiry::Unsaid, b"PXAT");
     }
     ctx.reply.integer(absent.into());
     Ok(())
@@ -240,7 +246,7 @@ fn setnx<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 /// SETEX key seconds value
 fn setex<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let at = absolute_ms(ctx, args, 2, b"EX", "setex")?;
-    set_with_expiry(ctx, args.at(1), args.at(3), Expiry::At(at));
+    set_with_expiry(ctx, args.at(1), args.at(3), Expiry::At(at), b"PXAT");
     ctx.reply.ok();
     Ok(())
 }
@@ -248,7 +254,7 @@ fn setex<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 /// PSETEX key milliseconds value
 fn psetex<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let at = absolute_ms(ctx, args, 2, b"PX", "psetex")?;
-    set_with_expiry(ctx, args.at(1), args.at(3), Expiry::At(at));
+    set_with_expiry(ctx, args.at(1), args.at(3), Expiry::At(at), b"PXAT");
     ctx.reply.ok();
     Ok(())
 }
@@ -256,7 +262,7 @@ fn psetex<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 /// GETSET key value
 fn getset<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     write_string(ctx, args.at(1), crate::resp::Reply::null)?;
-    set_with_expiry(ctx, args.at(1), args.at(2), Expiry::Unsaid);
+    set_with_expiry(ctx, args.at(1), args.at(2), Expiry::Unsaid, b"PXAT");
     Ok(())
 }
 

@@ -422,11 +422,11 @@ mod tests {
         assert!(
             model.feed.wants_image(true, 0, 0) && model.feed.party().is_some_and(|party| !party.finds_end)
         );
-        assert_eq!(model.feed.cut(&[first.clone()], false, || "two".into()), ("two".into(), 0));
+        assert_eq!(model.feed.cut(std::slice::from_ref(&first), false, || "two".into()), ("two".into(), 0));
         model.write("a");
         let (second, socket) = model.link();
         model.feed.enter(second.clone());
-        let (_, place) = model.feed.cut(&[second.clone()], false, || panic!("a history goes on"));
+        let (_, place) = model.feed.cut(std::slice::from_ref(&second), false, || panic!("a history goes on"));
         assert_eq!(place, 1 + b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".len() as u64);
         model.write("b");
         assert!(model.feed.drain());
@@ -451,7 +451,7 @@ mod tests {
         std::fs::remove_file(&path).expect("a name");
         let (link, _) = model.link();
         model.feed.enter(link.clone());
-        model.feed.cut(&[link.clone()], true, || "two".into());
+        model.feed.cut(std::slice::from_ref(&link), true, || "two".into());
         model.feed.comfort();
         link.finish_image("$10 ".into(), Some(Spool { file: Arc::new(file), len: 10 }));
         model.write("a");
@@ -468,7 +468,7 @@ mod tests {
         let mut model = Model::new(16 << 10);
         let (link, socket) = model.link();
         model.feed.enter(link.clone());
-        model.feed.cut(&[link.clone()], false, || "two".into());
+        model.feed.cut(std::slice::from_ref(&link), false, || "two".into());
         let limit = OutputLimit { hard_bytes: 100 << 10, soft_bytes: 0, soft_seconds: 0 };
         (0..90).for_each(|_| model.write(&"x".repeat(1 << 10)));
         model.feed.drain();
