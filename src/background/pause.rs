@@ -11,7 +11,7 @@ pub(super) async fn run(node: Arc<Node>) {
     loop {
         match node.pause.ends_ms().map(|at_ms| at_ms - clock::unix_ms()) {
             None => node.pause.changed.notified().await,
-            Some(..=0) => node.pause.end(&node.lane),
+            Some(..=0) => node.pause.end_if_due(&node.lane, clock::unix_ms()),
             Some(left_ms) => {
                 let left = Duration::from_millis(left_ms as u64);
                 // It may have been made longer meanwhile.

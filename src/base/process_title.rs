@@ -8,8 +8,10 @@
 //!     process has one thread.
 //! U2. Nobody reads the arguments again: `std::env::args` would show pieces of the title.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
 /// Where the kernel looks for the command line.
@@ -29,7 +31,9 @@ pub struct Room {
 pub fn prepare() -> io::Result<Room> {
     let room = Room::find(&fs::read_to_string("/proc/self/stat")?)
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-    for (name, value) in std::env::vars_os() {
+    // A name with an equals sign is none that could be set.
+    let is_name = |name: &OsString| !name.as_bytes().contains(&b'=');
+    for (name, value) in std::env::vars_os().filter(|(name, _)| is_name(name)) {
         // A variable that is set is copied to the heap, even if it is as before.
         #[expect(
             unsafe_code,

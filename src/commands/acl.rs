@@ -304,12 +304,13 @@ fn check_file(ctx: &Context<'_, '_>) -> CommandResult {
 }
 
 /// ACL LOAD
-fn load<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
+fn load<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     check_file(ctx)?;
     let node = ctx.node;
     let loaded = acl::load_file(&node.acl.catalog, &node.config)
         .map_err(|reason| CommandError::of(&[&"ERR ", &reason]))?;
     if acl::lock_everything(ctx) {
+        acl::recheck_call(ctx, args.from(0))?;
         acl::change(node, ctx.session, |users| *users = loaded);
         ctx.reply.ok();
     }

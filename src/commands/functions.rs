@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::scripting::{answer_kill, keys_and_arguments};
 use crate::base::glob::{self, Case};
 use crate::config::Id;
+use crate::engine::acl;
 use crate::engine::errand::Place;
 use crate::engine::error::echoed;
 use crate::engine::scripting::libraries::{self, Catalog, Drafts, LOAD_TIME_MAX, Library, LibraryFunction};
@@ -99,6 +100,7 @@ fn load<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     if !scripting::lock_everything(ctx) {
         return Ok(());
     }
+    acl::recheck_call(ctx, args.from(0))?;
     change(ctx, |catalog| catalog.add(&library, replaces))?;
     ctx.reply.bulk(library.name.as_bytes());
     Ok(())
@@ -202,6 +204,7 @@ fn restore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     if !scripting::lock_everything(ctx) {
         return Ok(());
     }
+    acl::recheck_call(ctx, args.from(0))?;
     ctx.session.reveal(node.scripting.catalog().record());
     change(ctx, |catalog| {
         if policy == Policy::Flush {

@@ -60,7 +60,7 @@ pub(super) fn empty(worker: &Worker, held: &mut Held<'_>, db: Option<usize>) -> 
 /// Clients that cache what they read must forget all of it. Redis leaves them their old values after SWAPDB.
 fn tell_caches(worker: &Worker) {
     if worker.node.tracking.is_on() {
-        worker.tracked.change_all(&worker.node.tracking);
+        worker.tracked.change_all(&worker.node);
     }
 }
 

@@ -124,6 +124,7 @@ impl Away {
         if !suits(&state) {
             return None;
         }
+        self.handle.view.paused.store(false, Ordering::Relaxed);
         match std::mem::replace(&mut *state, State::Running) {
             State::Waiting(request) | State::Back(request) => Some(request),
             State::Running => None,
@@ -135,7 +136,7 @@ impl Away {
 pub fn refuse(worker: &Worker, request: &mut Request, reason: &'static str) {
     let Request { session, argv, reply } = request;
     let mut error = CommandError::from(reason);
-    if argv[0].eq_ignore_ascii_case(b"exec") {
+    if execute::names(&worker.node, &[argv[0].as_slice()], "exec") {
         error = transaction::discard_for(session, worker, &error);
     } else if let Some(queue) = session.queue.as_mut() {
         queue.aborted = true;
@@ -247,7 +248,6 @@ pub(super) fn run_one(worker: &Worker, errand: &Arc<Errand>) {
 
 fn run_request(worker: &Worker, errand: &Arc<Errand>, away: &Away) {
     let Some(mut request) = away.take(|state| matches!(state, State::Waiting(_))) else { return };
-    away.handle.view.paused.store(false, Ordering::Relaxed);
     let Request { session, argv, reply } = &mut *request;
     let slices: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
     let ran =

@@ -77,7 +77,7 @@ pub fn find<'a>(node: &'a Node, argv: &[&[u8]]) -> Option<(&'a Command<Handling>
 /// Runs one request from a client to its reply.
 pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: &[&[u8]], hash: Option<u64>) {
     let node = &*worker.node;
-    if node.is_closing() && !session.replays && !session.follows && !runs_while_closing(argv) {
+    if node.is_closing() && !session.replays && !session.follows && !runs_while_closing(node, argv) {
         session.deferred = true;
         return;
     }
@@ -86,7 +86,7 @@ pub fn execute(worker: &Worker, session: &mut Session, reply: &mut Reply, argv: 
         Err(_) if speaks_http(argv[0]) => return turn_away(session),
         Err(error) => {
             let (command, mut error) = *error;
-            if argv[0].eq_ignore_ascii_case(b"exec") {
+            if names(node, argv, "exec") {
                 error = super::transaction::discard_for(session, worker, &error);
             }
             return refuse(worker, session, reply, command, &error);
@@ -219,11 +219,19 @@ fn reaches_data(facts: &Facts) -> bool {
 }
 
 /// Whoever wants the server to end may say so twice, and may stop what keeps it from ending.
-fn runs_while_closing(argv: &[&[u8]]) -> bool {
-    let is = |place: usize, word: &[u8]| {
-        argv.get(place).is_some_and(|argument| argument.eq_ignore_ascii_case(word))
-    };
-    is(0, b"shutdown") || (is(0, b"script") || is(0, b"function")) && is(1, b"kill")
+fn runs_while_closing(node: &Node, argv: &[&[u8]]) -> bool {
+    let is_known = |facts: &Facts| matches!(facts.name, "shutdown" | "script|kill" | "function|kill");
+    find(node, argv).is_some_and(|(command, _)| is_known(command.facts))
+}
+
+/// Whether a request is for this command, or for one of its subcommands, whatever it is called here.
+pub(super) fn names(node: &Node, argv: &[&[u8]], name: &str) -> bool {
+    match node.table.look_up(argv) {
+        Lookup::Found(command) | Lookup::UnknownSubcommand(command) => {
+            command.facts.name.split('|').next() == Some(name)
+        }
+        Lookup::UnknownCommand => false,
+    }
 }
 
 /// Keys and elements have lengths of 32 bits; the values of strings may be longer.

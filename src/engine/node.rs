@@ -333,6 +333,11 @@ impl Node {
         }
     }
 
+    /// Drops what is no value in the background.
+    pub fn drop_later(&self, what: impl Send + 'static) {
+        self.discard((0, Box::new(what)));
+    }
+
     fn discard(&self, garbage: Garbage) {
         let values = garbage.0;
         self.lazy_pending.fetch_add(values, Ordering::Relaxed);
@@ -366,9 +371,6 @@ impl Node {
         if let Err(failed) = self.rebinds.0.try_send(request) {
             let request = failed.into_inner();
             self.config.undo(&request.changes);
-            if request.changes.ids().any(|id| id == Id::RequirePass) {
-                self.acl.set_default_password(&self.config.text(Id::RequirePass));
-            }
             request.call.answer(|reply| reply.error(&request.refusal));
         }
     }

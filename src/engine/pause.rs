@@ -70,8 +70,16 @@ impl Pause {
 
     /// Ends it; who has waited is left to the lane, in order.
     pub fn end(&self, lane: &Lane) {
+        self.end_if_due(lane, i64::MAX);
+    }
+
+    /// The same, unless it has been made longer than until `now_ms`.
+    pub fn end_if_due(&self, lane: &Lane, now_ms: i64) {
         let waiting = {
             let mut state = self.state.lock();
+            if state.ends_ms > now_ms {
+                return;
+            }
             self.level.store(Paused::Nothing as u8, Ordering::Relaxed);
             state.ends_ms = 0;
             std::mem::take(&mut state.waiting)

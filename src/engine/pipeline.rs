@@ -219,7 +219,7 @@ pub(super) fn run_one(
 ) {
     if session.tracks {
         run_as_asked(worker, session, reply, argv, hash);
-        return tracking::after_request(session, argv);
+        return tracking::after_request(&worker.node, session, argv);
     }
     run_as_asked(worker, session, reply, argv, hash);
 }

@@ -25,7 +25,7 @@ use self::supervision::Supervisor;
 use crate::background;
 use crate::base::heap::{self, HugePages};
 use crate::base::{clock, crash, log};
-use crate::commands::server::config::put_into_effect;
+use crate::commands::server::config::{put_into_effect, put_password_into_effect};
 use crate::commands::server::title;
 use crate::config::{Config, Id, LoadError, Sources};
 use crate::engine::lane::Lane;
@@ -200,6 +200,7 @@ async fn await_cron(node: &Node) -> bool {
 /// Listens where the settings say now, or where they said before.
 async fn rebind_or_undo(node: &Arc<Node>, listening: &mut Listening, rebind: &Rebind) {
     let Err(error) = listening.rebind().await else {
+        put_password_into_effect(node, &rebind.changes);
         rebind.call.answer(|reply| reply.ok());
         return;
     };

@@ -70,7 +70,10 @@ fn set<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let listening = changes.ids().find(|&id| listens(id));
     match listening {
         Some(id) => listen_anew(ctx, changes, id),
-        None => ctx.reply.ok(),
+        None => {
+            put_password_into_effect(ctx.node, &changes);
+            ctx.reply.ok();
+        }
     }
     Ok(())
 }
@@ -121,27 +124,36 @@ fn apply(ctx: &Context<'_, '_>, changes: &Changes) -> Result<(), SetError> {
 
 /// As `apply`, for what needs no client: also after changes have been undone.
 pub fn put_into_effect(node: &Arc<Node>, changes: &Changes) -> Result<(), SetError> {
+    changes.ids().map(|id| put_one_into_effect(node, id)).fold(Ok(()), Result::and)
+}
+
+fn put_one_into_effect(node: &Arc<Node>, id: Id) -> Result<(), SetError> {
     let config = &node.config;
-    for id in changes.ids() {
-        match id {
-            Id::RequirePass => node.acl.set_default_password(&config.text(id)),
-            Id::LogLevel => log::set_level(config.get(id) as u8),
-            Id::MaxMemoryClients => node.client_memory.look_after(node),
-            Id::MaxClients => allow_clients(config)?,
-            Id::AppendFsync => node.log.set_policy(Fsync::from_setting(config.get(id))),
-            Id::LatencyMonitorThreshold => node.latency.set_threshold(config.get_unsigned(id)),
-            Id::ReplBacklogSize => node.feed.set_backlog_bytes(config.get_unsigned(id)),
-            Id::AofTimestampEnabled => node.log.set_stamps(config.is_on(id)),
-            // Begins at once, and is made good by the beat if something else runs now.
-            Id::AppendOnly => node.saving.kick(node),
-            Id::AofDisableAutoGc => node.saving.collect_history(node),
-            Id::OomScoreAdj | Id::OomScoreAdjValues => set_oom_score(config, id)?,
-            Id::CrashLogEnabled => crash::set_reports(config.is_on(id)),
-            Id::ProcTitleTemplate | Id::Port | Id::Bind => title::show(config),
-            _ => {}
-        }
+    match id {
+        Id::LogLevel => log::set_level(config.get(id) as u8),
+        Id::MaxMemoryClients => node.client_memory.look_after(node),
+        Id::MaxClients => allow_clients(config)?,
+        Id::AppendFsync => node.log.set_policy(Fsync::from_setting(config.get(id))),
+        Id::LatencyMonitorThreshold => node.latency.set_threshold(config.get_unsigned(id)),
+        Id::ReplBacklogSize => node.feed.set_backlog_bytes(config.get_unsigned(id)),
+        Id::AofTimestampEnabled => node.log.set_stamps(config.is_on(id)),
+        // Begins at once, and is made good by the beat if something else runs now.
+        Id::AppendOnly => node.saving.kick(node),
+        Id::AofDisableAutoGc => node.saving.collect_history(node),
+        Id::OomScoreAdj | Id::OomScoreAdjValues => set_oom_score(config, id)?,
+        Id::CrashLogEnabled => crash::set_reports(config.is_on(id)),
+        Id::ProcTitleTemplate | Id::Port | Id::Bind => title::show(config),
+        _ => {}
     }
     Ok(())
+}
+
+/// Puts a changed `requirepass` into effect. It comes last, when nothing is refused any more: the password that the default user
+/// has may have come from an ACL, and could not be put back.
+pub fn put_password_into_effect(node: &Node, changes: &Changes) {
+    if changes.ids().any(|id| id == Id::RequirePass) {
+        node.acl.set_default_password(&node.config.text(Id::RequirePass));
+    }
 }
 
 /// The score that the settings ask for.

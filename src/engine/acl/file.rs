@@ -90,6 +90,8 @@ pub fn load_file(catalog: &Catalog, config: &Config) -> Result<Users, Vec<u8>> {
 /// # Errors
 /// When it can't be written; then the old one is still there.
 pub fn save_file(acl: &Acl, path: &Path) -> std::io::Result<()> {
+    // One at a time, or an older one might replace a newer one.
+    let _turn = acl.saving.lock();
     let mut text = acl::describe_all(&acl.users()).join(&b'\n');
     text.push(b'\n');
     replace_file(path, &text).inspect_err(|error| log::warning!("Writing ACL file for ACL SAVE: {error}"))

@@ -102,7 +102,10 @@ impl AclLog {
         user: &[u8],
     ) {
         self.counts[reason as usize].fetch_add(1, Ordering::Relaxed);
-        session.publish_view();
+        // For a call that has waited it is not the client's own session that asks.
+        if session.handle.blocked().is_none() {
+            session.publish_view();
+        }
         let now_ms = clock::unix_ms();
         let entry = Entry {
             count: 1,

@@ -49,6 +49,8 @@ pub struct Acl {
     users: RwLock<Users>,
     /// One change at a time.
     writer: Mutex<()>,
+    /// One writer of the ACL file at a time.
+    saving: Mutex<()>,
     /// Whether one need not log in: the default user is on and needs no password.
     is_open: AtomicBool,
     has_no_password: AtomicBool,
@@ -117,6 +119,7 @@ impl Acl {
             generation: Generation(AtomicU64::new(0)),
             users: RwLock::default(),
             writer: Mutex::default(),
+            saving: Mutex::default(),
             is_open: AtomicBool::new(false),
             has_no_password: AtomicBool::new(false),
             turns: (0..workers).map(|_| Turn::default()).collect(),

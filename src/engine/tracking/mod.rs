@@ -30,7 +30,7 @@ use parking_lot::{Mutex, RwLock};
 use self::broadcast::Prefixes;
 pub(super) use self::outbox::Outbox;
 use self::table::Table;
-use super::execute::Order;
+use super::execute::{self, Order};
 use super::keys::{self, Keys};
 use super::keyspace::Keyspace;
 use super::mail::Message;
@@ -263,9 +263,9 @@ pub(super) fn before_request(worker: &Worker, session: &mut Session, reply: &mut
 /// After a request of a client that tracks: CLIENT CACHING was for this one. It is also for all of a transaction, and any
 /// CLIENT command leaves it alone.
 #[cold]
-pub(super) fn after_request(session: &Session, argv: &[&[u8]]) {
+pub(super) fn after_request(node: &Node, session: &Session, argv: &[&[u8]]) {
     let is_under_way = session.is_occupied() || session.parking.is_some() || session.deferred;
-    if session.queue.is_none() && !is_under_way && !argv[0].eq_ignore_ascii_case(b"client") {
+    if session.queue.is_none() && !is_under_way && !execute::names(node, argv, "client") {
         session.handle.tracking.set_caching(false);
     }
 }

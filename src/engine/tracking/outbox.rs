@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use bytes::Bytes;
 
 use super::broadcast::Changed;
-use super::{Mode, Tracking, one_key, send};
+use super::{Mode, one_key, send};
 use crate::engine::node::Node;
 
 /// One worker's.
@@ -30,7 +30,10 @@ impl Outbox {
     pub fn change(&self, node: &Node, key: &[u8], by: u64, is_in_script: bool) {
         let tracking = &node.tracking;
         if tracking.prefixes.len() > 0 {
-            self.changed.borrow_mut().insert(key.into(), if is_in_script { 0 } else { by });
+            let by = if is_in_script { 0 } else { by };
+            // In one turn several clients may change it: then each of them has to learn of the others.
+            let same = |known: &mut u64| *known = if *known == by { by } else { 0 };
+            self.changed.borrow_mut().entry(key.into()).and_modify(same).or_insert(by);
             self.waits.set(true);
         }
         let clients = tracking.table.take(key);
@@ -51,8 +54,9 @@ impl Outbox {
 
     /// All keys of a database may have changed, while every stripe is held for writing: whoever tracks is to forget all.
     #[cold]
-    pub fn change_all(&self, tracking: &Tracking) {
-        tracking.table.clear();
+    pub fn change_all(&self, node: &Node) {
+        let tracking = &node.tracking;
+        node.drop_later(tracking.table.clear());
         let mut clients: Vec<u64> = tracking.clients.read().iter().copied().collect();
         clients.sort_unstable();
         self.messages.borrow_mut().extend(clients.into_iter().map(|id| (id, None)));

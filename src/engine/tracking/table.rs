@@ -18,7 +18,7 @@ const SHARDS_PER_SWEEP: usize = 64;
 pub(super) type Clients = SmallVec<[u64; 2]>;
 
 /// In an order that lets any be picked.
-type Shard = IndexMap<Box<[u8]>, Clients, RandomState>;
+pub(super) type Shard = IndexMap<Box<[u8]>, Clients, RandomState>;
 
 /// The table.
 pub(super) struct Table {
@@ -86,16 +86,14 @@ impl Table {
         })
     }
 
-    /// Forgets everything.
-    pub fn clear(&self) {
-        if self.keys() == 0 {
-            return;
-        }
-        for shard in &self.shards {
-            let empty = Shard::with_hasher(RandomState::new());
-            let forgotten = std::mem::replace(&mut *shard.lock(), empty);
+    /// Forgets everything, and returns it: to be dropped where that may take its time.
+    pub fn clear(&self) -> Vec<Shard> {
+        let taken = self.shards.iter().filter(|_| self.keys() > 0).map(|shard| {
+            let forgotten = std::mem::replace(&mut *shard.lock(), Shard::with_hasher(RandomState::new()));
             self.uncount(forgotten.len(), forgotten.values().map(SmallVec::len).sum());
-        }
+            forgotten
+        });
+        taken.collect()
     }
 
     /// A client has gone: the next sweeps go through all shards.
@@ -152,7 +150,7 @@ mod tests {
         assert_eq!(table.take(b"key").as_slice(), [1, 2, 3]);
         assert!(table.take(b"key").is_empty() && table.take(b"none").is_empty());
         assert_eq!((table.keys(), table.items()), (1, 1));
-        table.clear();
+        drop(table.clear());
         assert_eq!((table.keys(), table.items()), (0, 0));
     }
 

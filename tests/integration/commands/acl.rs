@@ -395,3 +395,18 @@ fn wrong_users_keep_the_server_from_starting() {
         "opening file '/nonexistent/users': No such file or directory",
     );
 }
+
+/// The password came by an ACL: a CONFIG SET that is refused must not take it away.
+#[test]
+fn a_refused_change_of_requirepass_leaves_the_password() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    assert_eq!(
+        client.call(&["ACL", "SETUSER", "default", "resetpass", ">secret"]),
+        Reply::Simple("OK".into())
+    );
+    let refused = client.call(&["CONFIG", "SET", "requirepass", "new", "maxclients", "4000000000"]);
+    assert!(refused.is_error("ERR"), "{refused:?}");
+    assert!(server.client().call(&["GET", "k"]).is_error("NOAUTH"));
+    assert_eq!(server.client().call(&["AUTH", "secret"]), Reply::Simple("OK".into()));
+}

@@ -492,3 +492,35 @@ fn write(mut client: Client, number: usize, keys: usize) {
     // Whatever is to expire has expired.
     thread::sleep(Duration::from_millis(300));
 }
+
+/// Two clients change a key in one turn of a worker: the one who does not want to hear of its own change hears of the other's.
+#[test]
+fn noloop_hides_nobody_elses_change() {
+    let server = Server::with_workers(1);
+    let mut client = tracker(&server, "BCAST NOLOOP");
+    let mut other = server.client();
+    client.send(&encode(&words("BLPOP l 0"))).unwrap();
+    server.await_blocked(1);
+    call(&mut other, "RPUSH l a b");
+    let first = client.read().unwrap();
+    let second = client.read().unwrap();
+    let pushes: Vec<String> = [&first, &second]
+        .into_iter()
+        .filter(|reply| matches!(reply, Reply::Aggregate('>', _)))
+        .map(shown)
+        .collect();
+    assert_eq!(pushes, ["l"], "{first:?} {second:?}");
+}
+
+#[test]
+fn caching_holds_for_the_next_command_whatever_client_is_called() {
+    let server = Server::start(&["--rename-command", "CLIENT", "x"]);
+    let mut client = server.client();
+    call(&mut client, "HELLO 3");
+    for command in ["x TRACKING ON OPTIN", "x CACHING YES"] {
+        assert_eq!(call(&mut client, command), ok());
+    }
+    call(&mut client, "GET k");
+    call(&mut server.client(), "SET k 1");
+    eventually("the change is told", || told(&mut client) == ["k"]);
+}
