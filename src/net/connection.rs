@@ -44,6 +44,8 @@ const BATCHES_PER_TURN: usize = 8;
 const PIECES_MAX: usize = 64;
 /// From this length on a buffer gets no more room than a large argument asks for.
 const EXACT_BYTES_MIN: usize = 64 * 1024;
+/// How many times what has come in of one argument may be reserved for the rest of it.
+const STEP: usize = 32;
 /// What a client that waits in a blocking command may send ahead.
 const AHEAD_BYTES_MAX: usize = 1024 * 1024;
 /// Replies wait for that of a request that runs elsewhere for as long: clients take half a pipeline's replies for its loss.
@@ -183,9 +185,9 @@ impl Connection {
             LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.0, &mut self.buffer));
         }
         let missing = self.parser.bytes_missing(self.buffer.len());
-        // A large argument gets its room at once, but no more than what has come in has paid for.
+        // A large argument gets its room in few steps, each paid for by what has come in: it is copied at every step.
         if missing > 0 && self.buffer.len() >= EXACT_BYTES_MIN {
-            self.buffer.reserve_exact(missing.min(self.buffer.len()));
+            self.buffer.reserve_exact(missing.min(self.buffer.len() * STEP));
         } else {
             self.buffer.reserve(missing.min(self.buffer.len().max(READ_BYTES)).max(READ_BYTES));
         }

@@ -237,6 +237,8 @@ struct Signals {
     interrupt: Signal,
     /// A terminal that is closed is no reason to end.
     _hangup: Signal,
+    /// Redis's own, for debugging: nothing happens here.
+    _alarm: Signal,
 }
 
 impl Signals {
@@ -245,6 +247,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             _hangup: signal(SignalKind::hangup())?,
+            _alarm: signal(SignalKind::alarm())?,
         })
     }
 
