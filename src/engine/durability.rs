@@ -110,7 +110,7 @@ impl Durability {
     /// Our disk has all up to `synced`.
     pub fn tell(&self, synced: u64) {
         if !self.incomplete.load(Ordering::Acquire) {
-            self.unsynced.store(synced + 1, Ordering::Release);
+            self.unsynced.fetch_max(synced + 1, Ordering::AcqRel);
             self.look();
         }
     }

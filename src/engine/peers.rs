@@ -88,6 +88,19 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Whether nothing has come that nobody has asked for, and the peer is still there.
+    fn is_quiet(&self) -> bool {
+        let peek = || {
+            self.stream.set_nonblocking(true)?;
+            let peeked = self.stream.peek(&mut [0]);
+            self.stream.set_nonblocking(false)?;
+            peeked
+        };
+        self.buffer.is_empty() && peek().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+}
+
 /// Whether the time was over.
 pub fn has_timed_out(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
@@ -97,7 +110,7 @@ impl Peers {
     /// Takes one that is kept.
     pub fn take(&self, host: &[u8], port: &[u8]) -> Option<Peer> {
         let (peer, _) = self.kept.lock().remove(&(host.to_vec(), port.to_vec()))?;
-        Some(peer)
+        peer.is_quiet().then_some(peer)
     }
 
     /// Keeps one for the next time.

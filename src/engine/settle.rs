@@ -38,17 +38,10 @@ pub(super) struct TransactionRecord {
     private: Vec<Private>,
     /// Whose alone the next ones are.
     pub only: Option<Reader>,
+    /// The next ones are nobody's.
+    pub is_mute: bool,
     /// What it has changed.
     pub touched: Touched,
-}
-
-/// A place in a [`TransactionRecord`] to go back to.
-#[derive(Clone, Copy)]
-pub(super) struct RecordMark {
-    databases: (usize, usize),
-    bytes: usize,
-    commands: usize,
-    private: usize,
 }
 
 /// Which keys a record has changed, by their hashes.
@@ -119,23 +112,6 @@ impl TransactionRecord {
             encode_command(&mut self.bytes, [b"SELECT".as_slice(), db.to_string().as_bytes()].iter());
         }
         self.db = db;
-    }
-
-    pub fn mark(&self) -> RecordMark {
-        RecordMark {
-            databases: (self.first_db, self.db),
-            bytes: self.bytes.len(),
-            commands: self.commands,
-            private: self.private.len(),
-        }
-    }
-
-    /// Takes back what was added behind `mark`.
-    pub fn rewind(&mut self, mark: RecordMark) {
-        (self.first_db, self.db) = mark.databases;
-        self.bytes.truncate(mark.bytes);
-        self.private.truncate(mark.private);
-        self.commands = mark.commands;
     }
 
     /// Publishes it as one record, whose number it returns.
@@ -409,9 +385,15 @@ fn write_record(
     argv: &[&[u8]],
     own: usize,
 ) {
+    // These are everybody's, whatever a script says of its own commands (redis.set_repl).
+    let only = whole.only.take();
     for (of, key) in expired {
         let deletion = deletion(worker, Id::LazyFreeExpire);
         whole.push(*of, |bytes| encode_command(bytes, [deletion, key].iter()));
+    }
+    whole.only = only;
+    if whole.is_mute {
+        return;
     }
     match propagation {
         Propagation::Verbatim if own > 0 => whole.push(db, |bytes| encode_command(bytes, argv.iter())),

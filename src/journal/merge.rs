@@ -83,6 +83,12 @@ impl Merger {
         self.reader
     }
 
+    /// How many emptied buffers it keeps.
+    #[cfg(test)]
+    pub fn spares(&self) -> usize {
+        self.spare.len()
+    }
+
     /// The number of the record that comes next.
     pub fn next_sequence(&self) -> u64 {
         self.next
@@ -99,9 +105,9 @@ impl Merger {
     /// The records that come next and are numbered below `limit`, as many as stand together; None when the next one is not
     /// here.
     pub fn next_run(&mut self, limit: u64) -> Option<Run<'_>> {
-        let next = self.next;
+        let (next, kept) = (self.next, self.queues.len());
         let index = self.queues.iter_mut().position(|queue| {
-            queue.drop_done(next, &mut self.spare);
+            queue.drop_done(next, &mut self.spare, kept);
             queue.front().is_some_and(|sequence| sequence == next && sequence < limit)
         })?;
         let run = self.queues[index].take_run(limit);
@@ -116,8 +122,9 @@ impl Queue {
         Some(self.batches.front()?.records.get(self.records)?.sequence)
     }
 
-    /// Drops batches that are done with, and records from before the reader joined.
-    fn drop_done(&mut self, next: u64, spare: &mut Vec<Batch>) {
+    /// Drops batches that are done with, and records from before the reader joined. No more are kept than one collection may
+    /// want: the last reader of a batch gets it, though it may be another who collects.
+    fn drop_done(&mut self, next: u64, spare: &mut Vec<Batch>, kept: usize) {
         while let Some(first) = self.batches.front() {
             if let Some(record) = first.records.get(self.records) {
                 if record.sequence >= next {
@@ -129,7 +136,9 @@ impl Queue {
             }
             (self.records, self.bytes, self.private) = (0, 0, 0);
             // Another reader may not be done with it.
-            if let Some(mut done) = self.batches.pop_front().and_then(Arc::into_inner) {
+            if let Some(mut done) = self.batches.pop_front().and_then(Arc::into_inner)
+                && spare.len() < kept
+            {
                 done.clear();
                 spare.push(done);
             }

@@ -143,6 +143,8 @@ impl Batch {
         self.private.clear();
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES_MAX);
+        self.records.shrink_to(KEPT_BYTES_MAX / size_of::<Record>());
+        self.private.shrink_to(KEPT_BYTES_MAX / size_of::<Private>());
     }
 
     /// Takes away what a panic while encoding has left behind: it was never published.
@@ -479,6 +481,19 @@ mod tests {
                 "{SELECT}0 publish both *1 $5 MULTI {SELECT}2 log feed log *1 $4 EXEC three {SELECT}0 after "
             )
         );
+    }
+
+    #[test]
+    fn emptied_buffers_do_not_pile_up() {
+        let journal = Journal::new(1);
+        let (mut log, mut feed) = (Merger::new(&journal, Reader::Log), Merger::new(&journal, Reader::Feed));
+        for _ in 0..1000 {
+            journal.publish(0, 0, |bytes| bytes.push(b'.'));
+            // The one always collects first, and the other is always the last to have read.
+            read(&journal, &mut log);
+            read(&journal, &mut feed);
+        }
+        assert!(log.spares() + feed.spares() <= 2 * journal.workers(), "{} {}", log.spares(), feed.spares());
     }
 
     #[test]

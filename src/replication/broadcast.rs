@@ -17,12 +17,19 @@ pub struct Broadcast<'a> {
     patience: Duration,
     /// Counts bytes.
     wrote: &'a dyn Fn(u64),
+    /// Whether others wait for the image.
+    is_urgent: &'a dyn Fn() -> bool,
 }
 
 impl<'a> Broadcast<'a> {
     /// To these, each of which may keep the others waiting for so long.
-    pub fn new(links: Vec<Arc<Link>>, patience: Duration, wrote: &'a dyn Fn(u64)) -> Self {
-        Self { links, patience, wrote }
+    pub fn new(
+        links: Vec<Arc<Link>>,
+        patience: Duration,
+        wrote: &'a dyn Fn(u64),
+        is_urgent: &'a dyn Fn() -> bool,
+    ) -> Self {
+        Self { links, patience, wrote, is_urgent }
     }
 }
 
@@ -30,8 +37,8 @@ impl Write for Broadcast<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let piece = Bytes::copy_from_slice(bytes);
         self.links.iter().for_each(|link| link.push(piece.clone()));
-        let patience = self.patience;
-        self.links.retain(|link| link.await_room(AHEAD_BYTES_MAX, patience));
+        let (patience, is_urgent) = (self.patience, self.is_urgent);
+        self.links.retain(|link| link.await_room(AHEAD_BYTES_MAX, patience, is_urgent));
         (self.wrote)(bytes.len() as u64);
         if self.links.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "the last replica has left"));

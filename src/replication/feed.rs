@@ -491,7 +491,7 @@ mod tests {
         model.feed.cut(&both, false, || "two".into());
         let counted = AtomicU64::new(0);
         let count = |bytes| _ = counted.fetch_add(bytes, Ordering::Relaxed);
-        let mut image = Broadcast::new(both.clone(), Duration::from_millis(50), &count);
+        let mut image = Broadcast::new(both.clone(), Duration::from_millis(50), &count, &|| false);
         let piece = vec![b'x'; 1 << 20];
         assert!(image.write(&piece).is_ok());
         assert_eq!(model.sent(&both[0]).len(), 1 << 20);

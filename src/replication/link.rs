@@ -14,6 +14,9 @@ use parking_lot::{Condvar, Mutex};
 use super::feed::Feed;
 use crate::base::clock;
 
+/// How long a piece of an image may take that others wait for: clients that write, or the end of the server.
+const HASTE_MS: i64 = 1000;
+
 /// How to reach the connection of a replica.
 pub trait Outlet: Send + Sync {
     /// There is something to be sent.
@@ -253,17 +256,26 @@ impl Link {
     }
 
     /// Waits until no more than `bytes_max` bytes of pieces are left. False when it has been lost meanwhile, or has taken nothing
-    /// for `patience`: then it is now.
-    pub(super) fn await_room(&self, bytes_max: usize, patience: Duration) -> bool {
+    /// for `patience`, or all of it took more than [`HASTE_MS`] once that is urgent: then it is now.
+    pub(super) fn await_room(
+        &self,
+        bytes_max: usize,
+        patience: Duration,
+        is_urgent: &dyn Fn() -> bool,
+    ) -> bool {
+        let since_ms = clock::unix_ms();
         let mut state = self.state.lock();
         while state.bytes > bytes_max && !self.is_lost() {
-            let left_ms = state.taken_ms + patience.as_millis() as i64 - clock::unix_ms();
+            let patient_ms = state.taken_ms + patience.as_millis() as i64;
+            let until_ms = if is_urgent() { patient_ms.min(since_ms + HASTE_MS) } else { patient_ms };
+            let left_ms = until_ms - clock::unix_ms();
             if left_ms <= 0 {
                 drop(state);
                 self.lose();
                 return false;
             }
-            self.room.wait_for(&mut state, Duration::from_millis(left_ms as u64));
+            // Looks now and then whether it has become urgent.
+            self.room.wait_for(&mut state, Duration::from_millis(left_ms.min(HASTE_MS / 4) as u64));
         }
         !self.is_lost()
     }

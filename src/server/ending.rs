@@ -107,7 +107,7 @@ fn await_replicas(node: &Node) {
             in_sync += 1;
             continue;
         }
-        let (name, behind) = (replicas::name(link), end - link.acknowledged());
+        let (name, behind) = (replicas::name(link), end.saturating_sub(link.acknowledged()));
         log::notice!(
             "Lagging replica {name} reported offset {behind} behind master, lag={}.",
             link.lag_ms(clock::unix_ms()) / 1000

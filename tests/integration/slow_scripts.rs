@@ -146,3 +146,22 @@ fn what_is_not_replicated_leaves_the_rest_of_the_log_alone() {
     assert_eq!(run(&mut client, "GET b"), text("2"));
     assert_eq!(run(&mut client, "EXISTS a"), Reply::Integer(0));
 }
+
+/// That a key has expired is for the log, whatever a script says of what it writes itself.
+#[test]
+fn what_a_script_finds_expired_is_logged_in_any_case() {
+    let server = start(&["--appendonly", "yes", "--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    run(&mut client, "DEBUG SET-ACTIVE-EXPIRE 0");
+    for mode in ["REPL_NONE", "REPL_REPLICA", "REPL_AOF"] {
+        run(&mut client, "SET key value PX 1");
+        sleep(Duration::from_millis(5));
+        let script = format!("redis.set_repl(redis.{mode}) return redis.call('SADD', KEYS[1], 'silent')");
+        assert_eq!(client.call(&["EVAL", &script, "1", "key"]), Reply::Integer(1));
+        assert_eq!(run(&mut client, "SADD key told"), Reply::Integer(1));
+        assert_eq!(run(&mut client, "DEBUG LOADAOF"), Reply::Simple("OK".into()), "{mode}");
+        let members = if mode == "REPL_AOF" { 2 } else { 1 };
+        assert_eq!(run(&mut client, "SCARD key"), Reply::Integer(members), "{mode}");
+        run(&mut client, "DEL key");
+    }
+}

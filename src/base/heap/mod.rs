@@ -10,6 +10,10 @@
 //! Rules: (1) the region is mapped before `main`, once, and stays; (2) what is given back to the kernel is not in use: either
 //! mimalloc says so, or the chunk's state does ([`Chunk::leave`]), and then whoever begins to use it waits; (3) `commit` runs
 //! inside the allocator: it neither allocates nor unwinds.
+#[cfg_attr(
+    any(tartan_loom, not(target_os = "linux")),
+    expect(dead_code, reason = "the region that it is for is Linux's alone")
+)]
 mod chunk;
 
 /// Who makes huge pages.

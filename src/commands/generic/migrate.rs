@@ -159,6 +159,10 @@ impl<'a> Migration<'a> {
                 // What comes behind a refused AUTH or SELECT is somewhere else, if anywhere.
                 is_lost |= index < before;
                 outcome.refusal.get_or_insert_with(|| refusal.to_vec());
+            } else if line != b"+OK" {
+                // No answer to what was asked: who knows which one the next is.
+                outcome.failure = Some(Failure { error: io::ErrorKind::InvalidData.into(), writes: false });
+                break;
             } else if index >= before && !is_lost {
                 outcome.acknowledged.push(index - before);
             }

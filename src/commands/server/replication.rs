@@ -56,7 +56,8 @@ fn psync<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 }
 
 fn attach(ctx: &mut Context<'_, '_>, request: &Request<'_>) -> CommandResult {
-    if ctx.session.follows {
+    // Who watches is a replica for Redis.
+    if ctx.session.follows || ctx.session.monitors {
         return Ok(());
     }
     if !ctx.reply.is_empty() {

@@ -75,7 +75,8 @@ impl Saving {
         let progress = self.progress.lock().clone();
         let patience = Duration::from_secs(node.config.get(Id::ReplTimeout) as u64);
         let count = |bytes| _ = progress.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let out = Broadcast::new(party.links.clone(), patience, &count);
+        let is_urgent = || progress.stop.load(Ordering::Relaxed) || node.store.is_pressed();
+        let out = Broadcast::new(party.links.clone(), patience, &count, &is_urgent);
         let mark = random_id();
         let at_cut = || {
             greet(node, party, false);

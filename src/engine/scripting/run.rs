@@ -444,7 +444,7 @@ impl Caller<'_, '_> {
     }
 
     fn run(&mut self, order: &Order<'_>, reply: &mut Reply) {
-        let mark = self.record.mark();
+        self.record.is_mute = !self.replicates;
         // Commands that ask for the client's protocol are to see the script's.
         self.session.protocol = reply.protocol();
         let effects = execute::run_in_script(
@@ -457,9 +457,6 @@ impl Caller<'_, '_> {
             &mut self.record,
         );
         self.session.protocol = Protocol::Resp2;
-        if !self.replicates {
-            self.record.rewind(mark);
-        }
         self.effects.absorb(effects);
     }
 }

@@ -473,6 +473,7 @@ impl Shared {
         }
         if self.synced.compare_exchange(before, last, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             self.journal.release(last);
+            (self.on_sync)(last);
         }
     }
 
