@@ -178,13 +178,15 @@ fn pfdebug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let key = args.at(2);
     let entry = ctx.keys.find_mut(key).ok_or("ERR The specified key does not exist")?;
     let (bytes, form) = open(entry)?;
+    let bytes = bytes.into_owned();
+    // Redis makes it ready to be written, whatever is asked for then: a short one is no longer embedded.
+    replace(ctx, key, &bytes);
     match () {
         () if args.is(1, "GETREG") => {
-            let dense = if form == Form::Dense { bytes } else { hyperloglog::to_dense(&bytes)?.into() };
+            let dense = if form == Form::Dense { bytes } else { hyperloglog::to_dense(&bytes)? };
             ctx.reply.array(hyperloglog::REGISTERS);
             hyperloglog::registers(&dense).for_each(|rank| ctx.reply.integer(rank.into()));
             if form == Form::Sparse {
-                let dense = dense.into_owned();
                 keep_dense(ctx, key, &dense);
             }
         }
