@@ -15,6 +15,7 @@ pub mod latency;
 pub mod log;
 pub mod number;
 pub mod oom_score;
+pub mod os_error;
 pub mod partial_sort;
 pub mod process_title;
 pub mod progress;

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::setting::{Kind, Reason, Setting, Value, text_value};
-use super::special::os_reason;
 use super::store::{Config, Rename};
 use super::table::find;
+use crate::base::os_error;
 use crate::base::quoting::{quote, split_words};
 
 /// Files that include files that include files: how deep.
@@ -258,7 +258,7 @@ fn refuse_directive(name: &[u8], values: &[Vec<u8>]) -> Result<(), &'static str>
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
-    LoadError::Unreadable { path: path.to_path_buf(), reason: os_reason(error) }
+    LoadError::Unreadable { path: path.to_path_buf(), reason: os_error::reason(error).into() }
 }
 
 /// The files `include` means: a pattern may match none, a plain path must exist (reading it will tell).

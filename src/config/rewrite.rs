@@ -12,9 +12,9 @@ use std::fs;
 use std::io;
 
 use super::load::USER;
-use super::special::os_reason;
 use super::store::Config;
 use super::table::{Id, SETTINGS, find};
+use crate::base::os_error;
 use crate::base::quoting::split_words;
 use crate::base::replace::replace_file;
 
@@ -33,7 +33,7 @@ impl fmt::Display for RewriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RewriteError::NoFile => write!(f, "The server is running without a config file"),
-            RewriteError::Io(error) => write!(f, "Rewriting config file: {}", os_reason(error)),
+            RewriteError::Io(error) => write!(f, "Rewriting config file: {}", os_error::reason(error)),
         }
     }
 }

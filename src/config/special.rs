@@ -1,11 +1,11 @@
 //! Settings whose values are neither number, text nor one of a list.
 
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::setting::{Reason, Value, format_bytes, parse_bytes};
 use crate::base::number::{parse_f64, parse_i64};
+use crate::base::os_error;
 
 /// The flags of `notify-keyspace-events`.
 pub mod keyspace_events {
@@ -305,7 +305,7 @@ pub(super) fn parse_addresses(words: &[&[u8]]) -> Result<Vec<u8>, Reason> {
 /// The absolute path of `word`, which must be an existing directory.
 pub(super) fn parse_directory(word: &[u8]) -> Result<Vec<u8>, Reason> {
     let path = Path::new(std::ffi::OsStr::from_bytes(word));
-    let absolute = path.canonicalize().map_err(|error| os_reason(&error))?;
+    let absolute = path.canonicalize().map_err(|error| os_error::reason(&error))?;
     match absolute.is_dir() {
         true => Ok(absolute.into_os_string().into_vec()),
         false => Err("Not a directory".into()),
@@ -319,13 +319,8 @@ pub(super) fn current_directory() -> Vec<u8> {
 
 /// Moves the process to `path`.
 pub(super) fn change_directory(path: &[u8]) -> Result<(), Reason> {
-    std::env::set_current_dir(std::ffi::OsStr::from_bytes(path)).map_err(|error| os_reason(&error))
-}
-
-/// The kernel's text alone, as C's `strerror` gives it.
-pub(super) fn os_reason(error: &io::Error) -> Reason {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned().into()
+    std::env::set_current_dir(std::ffi::OsStr::from_bytes(path))
+        .map_err(|error| os_error::reason(&error).into())
 }
 
 /// Groups of `class hard soft seconds`; classes that are not named keep what `current` says.

@@ -1,6 +1,7 @@
 //! Layer 5: from a request to its reply. What a command is, how its keys are found, locked and settled.
 
 pub mod acl;
+mod admission;
 pub mod args;
 pub mod blocking;
 pub mod client_line;

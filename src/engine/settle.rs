@@ -360,6 +360,9 @@ fn record(
         (Sink::Journal, Propagation::Verbatim) if expired.is_empty() => {
             journal.publish(worker.id, db, |bytes| encode_command(bytes, argv.iter()))
         }
+        (Sink::Journal, Propagation::Instead(records)) if expired.is_empty() && records.len() == 1 => {
+            journal.publish(worker.id, db, |bytes| encode_command(bytes, records[0].iter()))
+        }
         (Sink::Journal, Propagation::ToReplicas) => {
             journal.publish_to(Reader::Feed, worker.id, db, |bytes| encode_command(bytes, argv.iter()));
             // Nobody waits for the log to have it.

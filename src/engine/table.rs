@@ -398,7 +398,7 @@ mod tests {
             [name(long), name(b"get"), name(b"set"), name(b"config")],
             [Some("get"), Some("set"), None, None]
         );
-        assert_eq!(name(b"a-name-longer-XXXX-sixteen-bytes"), None);
+        assert_eq!(name(b"a-name-longer-thin-sixteen-bytes"), None);
         assert_eq!(table.find(b"").map(|command| command.facts.name), None);
     }
 

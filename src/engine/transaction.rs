@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use smallvec::SmallVec;
 
 use super::acl::{self, Origin};
+use super::admission;
 use super::args::Args;
 use super::context::{Call, Context};
 use super::errand::{self, Errand, Place};
@@ -179,7 +180,7 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
     let writes = orders.iter().any(|order| order.command.facts.flags.contains(flag::WRITE));
     if writes
         && !ctx.session.replays
-        && let Some(reason) = execute::write_refusal(node)
+        && let Some(reason) = admission::write_refusal(node)
     {
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}")));
     }

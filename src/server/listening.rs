@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::log;
+use crate::base::{log, os_error};
 use crate::config::{Config, Id};
 use crate::engine::Node;
 use crate::net::{Acceptor, Listener, Workers, bind_tcp, bind_unix};
@@ -146,7 +146,8 @@ pub fn bind_address(config: &Config, address: &str, port: u16) -> Result<Option<
         Ok(listener) => Ok(Some(listener)),
         Err(error) if optional && error.kind() != std::io::ErrorKind::AddrInUse => Ok(None),
         Err(error) => Err(format!(
-            "Warning: Could not create server TCP listening socket {address}:{port}: bind: {error}"
+            "Warning: Could not create server TCP listening socket {address}:{port}: bind: {}",
+            os_error::reason(&error)
         )),
     }
 }
@@ -157,8 +158,9 @@ fn bind_socket(config: &Config) -> Result<Option<Listener>, String> {
         return Ok(None);
     }
     let (permissions, backlog) = (config.get(Id::UnixSocketPerm) as u32, config.get(Id::TcpBacklog) as i32);
-    let listener = bind_unix(&path, permissions, backlog)
-        .map_err(|error| format!("Failed opening Unix socket {}: {error}", path.display()))?;
+    let listener = bind_unix(&path, permissions, backlog).map_err(|error| {
+        format!("Failed opening Unix socket {}: {}", path.display(), os_error::reason(&error))
+    })?;
     Ok(Some(Listener::Unix(listener, path)))
 }
 

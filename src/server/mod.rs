@@ -74,11 +74,6 @@ fn run(config: Config, table: CommandTable<Handling>) -> ExitCode {
         true => HugePages::Ahead,
         false => HugePages::AtFirstTouch,
     });
-    if let Err(error) = acl::check_declarations(&config) {
-        // As for other errors in the configuration: whether or not anybody reads it, the exit code tells.
-        let _ = writeln!(std::io::stderr(), "{error}");
-        return ExitCode::FAILURE;
-    }
     clock::start();
     if let Err(error) = startup::open_log(&config) {
         log::warning!("Can't open the log file: {error}");

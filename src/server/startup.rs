@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use crate::base::{affinity, descriptors, log, oom_score};
+use crate::base::{affinity, descriptors, log, oom_score, os_error};
 use crate::commands;
 use crate::commands::server::config::oom_score_wanted;
 use crate::config::{Config, Id, LoadError};
@@ -31,10 +31,8 @@ pub fn command_table(config: &Config) -> Result<CommandTable<Handling>, LoadErro
 
 /// Makes sure that the log file can be opened, while there is somebody to tell.
 pub fn check_log_file(config: &Config) -> Result<(), LoadError> {
-    log::set_file(&config.path(Id::LogFile)).map_err(|error| {
-        let text = error.to_string();
-        let reason = text.split(" (os error").next().unwrap_or_default();
-        LoadError::Setting { reason: format!("Can't open the log file: {reason}") }
+    log::set_file(&config.path(Id::LogFile)).map_err(|error| LoadError::Setting {
+        reason: format!("Can't open the log file: {}", os_error::reason(&error)),
     })
 }
 

@@ -13,6 +13,8 @@ use tartan::engine::worker::Worker;
 use tartan::journal::{Journal, Merger, Reader};
 use tartan::resp::{Parser, Protocol, Reply, encode_command};
 
+use super::support::workload;
+
 const WORKERS: usize = 4;
 const COMMANDS_PER_WORKER: usize = 20_000;
 
@@ -67,24 +69,7 @@ pub fn node(workers: usize) -> Arc<Node> {
 
 fn random_command(rng: &mut fastrand::Rng) -> String {
     let (key, other, number) = (rng.u8(0..4), rng.u8(0..4), rng.u16(0..1000));
-    match rng.u8(0..16) {
-        0 => format!("APPEND s{key} {number},"),
-        1 => format!("SET s{key} {number}"),
-        2 => format!("MSET s{key} {number} s{other} x{number}"),
-        3 => format!("RENAME s{key} s{other}"),
-        4 => format!("RPUSH l{key} {number}"),
-        5 => format!("LPOP l{key} 2"),
-        6 => format!("LMOVE l{key} l{other} LEFT RIGHT"),
-        7 => format!("SADD t{key} {number}"),
-        8 => format!("SPOP t{key}"),
-        9 => format!("SDIFFSTORE t{key} t{other} t{number}"),
-        10 => format!("ZADD z{key} {number} m{other}"),
-        11 => format!("ZPOPMIN z{key}"),
-        12 => format!("HSET h{key} f{other} {number}"),
-        13 => format!("COPY h{key} h{other} REPLACE"),
-        14 => format!("GETDEL s{key}"),
-        _ => format!("HINCRBYFLOAT h{key} n 0.{number}1"),
-    }
+    workload::write(rng.u8(0..16), key, other, number)
 }
 
 fn work(mut client: Client, seed: u64) {

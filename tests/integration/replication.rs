@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
-use super::support::{Client, Redis, Reply, Server, eventually, scaled, seed};
+use super::support::{Client, Redis, Reply, Server, eventually, scaled, seed, workload};
 
 /// A connection that follows the stream without understanding it.
 struct Follower {
@@ -318,22 +318,8 @@ fn wait_counts_acknowledgements_of_the_clients_own_writes() {
 fn random_command(rng: &mut fastrand::Rng) -> String {
     let (key, other, number) = (rng.u8(0..40), rng.u8(0..40), rng.u16(0..1000));
     match rng.u8(0..36) {
+        kind @ 0..15 => workload::write(kind, key, other, number),
         24..36 => format!("INCR c{}", rng.u8(0..40)),
-        0 => format!("APPEND s{key} {number},"),
-        1 => format!("SET s{key} {number}"),
-        2 => format!("MSET s{key} {number} s{other} x{number}"),
-        3 => format!("RENAME s{key} s{other}"),
-        4 => format!("RPUSH l{key} {number}"),
-        5 => format!("LPOP l{key} 2"),
-        6 => format!("LMOVE l{key} l{other} LEFT RIGHT"),
-        7 => format!("SADD t{key} {number}"),
-        8 => format!("SPOP t{key}"),
-        9 => format!("SDIFFSTORE t{key} t{other} t{number}"),
-        10 => format!("ZADD z{key} {number} m{other}"),
-        11 => format!("ZPOPMIN z{key}"),
-        12 => format!("HSET h{key} f{other} {number}"),
-        13 => format!("COPY h{key} h{other} REPLACE"),
-        14 => format!("GETDEL s{key}"),
         15 => format!("SET s{key} {number} PX {}", number % 50 + 1),
         16 => format!("XADD x{key} MAXLEN ~ 50 * f {number}"),
         17 => format!("MOVE s{key} 1"),
@@ -344,7 +330,7 @@ fn random_command(rng: &mut fastrand::Rng) -> String {
         22 if number < 5 => "SWAPDB 0 1".into(),
         22 if number < 10 => "FLUSHDB".into(),
         22 => format!("PFADD p{key} {number}"),
-        _ => format!("HINCRBYFLOAT h{key} n 0.{number}1"),
+        kind => workload::write(kind, key, other, number),
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::super::node::Node;
 use super::{Acl, catalog, terms};
 use crate::acl::{self, Catalog, Users};
-use crate::base::log;
 use crate::base::replace::replace_file;
+use crate::base::{log, os_error};
 use crate::config::{Config, Id, LoadError};
 
 /// Looks at the `user` lines of the configuration.
@@ -78,9 +78,7 @@ pub fn load_file(catalog: &Catalog, config: &Config) -> Result<Users, Vec<u8>> {
     let path = config.path(Id::AclFile);
     let name = path.as_os_str().as_bytes();
     let text = fs::read(&path).map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.split(" (os error").next().unwrap_or_default();
-        [b"Error loading ACLs, opening file '", name, b"': ", reason.as_bytes()].concat()
+        [b"Error loading ACLs, opening file '", name, b"': ", os_error::reason(&error).as_bytes()].concat()
     })?;
     acl::load_file(&text, name, terms(catalog, config))
 }

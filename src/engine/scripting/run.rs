@@ -7,6 +7,7 @@
 use std::sync::atomic::Ordering;
 
 use super::super::acl::{self, Origin};
+use super::super::admission;
 use super::super::context::{Call, Context};
 use super::super::effects::Effects;
 use super::super::errand::Place;
@@ -153,7 +154,7 @@ fn refuse_at_start(ctx: &Context<'_, '_>, call: &Invocation<'_, '_>) -> Result<b
     }
     if writes
         && !replays
-        && let Some(reason) = execute::write_refusal(node)
+        && let Some(reason) = admission::write_refusal(node)
     {
         return Err(CommandError::new(reason));
     }
@@ -407,7 +408,7 @@ impl Caller<'_, '_> {
         if flags.contains(flag::WRITE)
             && self.obeys_disk
             && !self.session.replays
-            && let Some(reason) = execute::write_refusal(self.node)
+            && let Some(reason) = admission::write_refusal(self.node)
         {
             return Err(CommandError::new(reason));
         }

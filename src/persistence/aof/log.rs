@@ -27,7 +27,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::base::latency::LatencyMonitor;
-use crate::base::{affinity, clock, log};
+use crate::base::{affinity, clock, log, os_error};
 use crate::journal::{Journal, Merger, Reader};
 
 /// Begins an increment: the length of the one before it follows.
@@ -478,7 +478,7 @@ impl Shared {
     }
 
     fn fail(&self, what: &str, name: &str, error: &io::Error) {
-        *self.error.lock() = Some(error_text(error));
+        *self.error.lock() = Some(os_error::reason(error));
         let now_ms = clock::unix_ms();
         let complained_ms = self.complained_ms.load(Ordering::Relaxed);
         if !self.journal.is_failing() || now_ms - complained_ms > COMPLAINT_PERIOD_MS {
@@ -486,7 +486,7 @@ impl Shared {
             log::warning!(
                 "{what} {name}: {}. Writes are refused and reads served until it succeeds; it is tried again by itself. \
                  Free space on the disk or repair it",
-                error_text(error)
+                os_error::reason(error)
             );
         }
         self.journal.set_failing(true);
@@ -721,12 +721,6 @@ impl Writer {
         orders.sync = true;
         shared.sync_work.notify_one();
     }
-}
-
-/// The system's text alone, as `strerror` has it.
-fn error_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]

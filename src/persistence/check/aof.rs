@@ -9,7 +9,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::rdb::check_open_rdb;
-use super::{Console, Unsound, give_up, reason};
+use super::{Console, Unsound, give_up};
+use crate::base::os_error::reason;
 use crate::persistence::aof::load::begins_with_rdb;
 use crate::persistence::aof::read::{CommandReader, Fault, Item, ReadError};
 use crate::persistence::aof::{Manifest, Part};

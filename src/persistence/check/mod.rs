@@ -4,7 +4,7 @@ mod aof;
 mod rdb;
 
 use std::fmt::Arguments;
-use std::io::{self, BufRead, Write};
+use std::io::{BufRead, Write};
 
 pub use aof::{Request, check_aof};
 pub use rdb::check_rdb;
@@ -63,12 +63,6 @@ impl<'a> Console<'a> {
             let _ = write!(self.out, "\r\x1b[K");
         }
     }
-}
-
-/// Why the system refused, without Rust's error number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// Says what the tool's manual says, and gives up.

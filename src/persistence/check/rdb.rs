@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::{Console, Unsound, reason};
+use super::{Console, Unsound};
 use crate::base::clock;
+use crate::base::os_error::reason;
 use crate::rdb::{self, Event, Fault, Key, Limits, Scanner, decode_value};
 use crate::value::hash::HashLimits;
 use crate::value::list::ListLimits;

@@ -4,6 +4,7 @@ pub mod client;
 pub mod linearizability;
 pub mod redis;
 pub mod server;
+pub mod workload;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
