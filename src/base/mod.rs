@@ -17,6 +17,7 @@ pub mod number;
 pub mod oom_score;
 pub mod os_error;
 pub mod partial_sort;
+pub mod priority;
 pub mod process_title;
 pub mod progress;
 pub mod quoting;

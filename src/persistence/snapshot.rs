@@ -75,6 +75,15 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// Set by whoever wants it to stop.
     pub stop: AtomicBool,
+    /// Whether it may take its time: who makes it lets everybody else go first.
+    pub gives_way: bool,
+}
+
+impl Progress {
+    /// Of an image that nobody waits for with the server at a halt.
+    pub fn in_background() -> Self {
+        Self { gives_way: true, ..Self::default() }
+    }
 }
 
 /// Walks the image and writes it. The image is ended by the caller.

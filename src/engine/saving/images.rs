@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::state::Job;
 use super::{Failure, Saving};
-use crate::base::{alloc, clock, log};
+use crate::base::{alloc, clock, log, priority};
 use crate::config::Id;
 use crate::engine::evict::Policy;
 use crate::engine::node::Node;
@@ -98,6 +98,10 @@ impl Saving {
         let functions = libraries.map_or_else(Vec::new, |catalog| catalog.sources());
         let mut format = format(node, job, sizes, functions);
         adapt(&mut format);
+        if progress.gives_way {
+            // Not before the cut, which everybody waits for.
+            priority::lower_thread();
+        }
         let result = snapshot::write_image(&node.store, &image, out, &format, progress);
         node.store.end_image(&image, result.is_ok());
         result.map(|out| (out, format))

@@ -1,4 +1,5 @@
-//! The thread `saver`: one job after the other until nothing is wanted.
+//! The threads `saver`: one for each job, one after the other until nothing is wanted. What a job does to its thread (the CPUs it
+//! is bound to, its priority) ends with it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +11,7 @@ use crate::base::{affinity, clock, log};
 use crate::config::Id;
 use crate::engine::node::Node;
 use crate::engine::reload;
+use crate::persistence::snapshot::Progress;
 use crate::scripting::STACK_BYTES;
 
 impl Saving {
@@ -19,71 +21,61 @@ impl Saving {
         }
         let Some(job) = next_job(node, state) else { return };
         state.running = Some((job, clock::unix_ms()));
-        *self.progress.lock() = Arc::default();
+        *self.progress.lock() = Arc::new(Progress::in_background());
         let worker = node.clone();
         let spawned = std::thread::Builder::new()
             .name("saver".into())
             .stack_size(STACK_BYTES)
-            .spawn(move || worker.saving.work(&worker));
+            .spawn(move || worker.saving.work(&worker, job));
         if let Err(error) = spawned {
             log::warning!("Can't save in background: no thread: {error}");
             state.running = None;
         }
     }
 
-    /// The thread: one job after the other until nothing is wanted.
-    fn work(&self, node: &Arc<Node>) {
-        loop {
-            let job = {
-                let mut state = self.state.lock();
-                let Some((job, _)) = state.running else { return };
-                match job {
-                    Job::Snapshot => {
-                        state.snapshot_wanted = false;
-                        let next = std::mem::take(&mut state.waiting[1]);
-                        state.waiting[0].extend(next);
-                    }
-                    Job::Rewrite | Job::SwitchOn => state.rewrite_wanted = false,
-                    Job::Collection => state.collection_wanted = false,
-                    Job::Sync | Job::SwitchOff | Job::Reload => {}
+    /// The thread of a job.
+    fn work(&self, node: &Arc<Node>, job: Job) {
+        {
+            let mut state = self.state.lock();
+            match job {
+                Job::Snapshot => {
+                    state.snapshot_wanted = false;
+                    let next = std::mem::take(&mut state.waiting[1]);
+                    state.waiting[0].extend(next);
                 }
-                job
-            };
-            bind_to_cpus(node, job);
-            let run = || match job {
-                Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
-                Job::Sync => self.serve_replicas(node),
-                Job::Rewrite | Job::SwitchOn => self.rewrite(node, job),
-                Job::SwitchOff => self.switch_off(node),
-                Job::Collection => self.delete_history(),
-                Job::Reload => self.reload_next(node),
-            };
-            // The thread must live to say that it has ended.
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
-                Err(Failure::Broken(format!("A bug: {job:?} has panicked; please report it")))
+                Job::Rewrite | Job::SwitchOn => state.rewrite_wanted = false,
+                Job::Collection => state.collection_wanted = false,
+                Job::Sync | Job::SwitchOff | Job::Reload => {}
+            }
+        }
+        bind_to_cpus(node, job);
+        let run = || match job {
+            Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
+            Job::Sync => self.serve_replicas(node),
+            Job::Rewrite | Job::SwitchOn => self.rewrite(node, job),
+            Job::SwitchOff => self.switch_off(node),
+            Job::Collection => self.delete_history(),
+            Job::Reload => self.reload_next(node),
+        };
+        // The thread must live to say that it has ended.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            Err(Failure::Broken(format!("A bug: {job:?} has panicked; please report it")))
+        });
+        self.finish(node, job, outcome);
+        let answers = {
+            let mut state = self.state.lock();
+            state.running = None;
+            self.start(node, &mut state);
+            if state.running.is_none() {
+                self.idle.notify_all();
+            }
+            std::mem::take(&mut state.answers)
+        };
+        for (call, told) in answers {
+            call.answer(|reply| match told {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(error),
             });
-            self.finish(node, job, outcome);
-            let (answers, goes_on) = {
-                let mut state = self.state.lock();
-                let next = if state.stopping { None } else { next_job(node, &state) };
-                state.running = next.map(|job| (job, clock::unix_ms()));
-                match next {
-                    Some(_) => *self.progress.lock() = Arc::default(),
-                    None => {
-                        self.idle.notify_all();
-                    }
-                }
-                (std::mem::take(&mut state.answers), next.is_some())
-            };
-            for (call, told) in answers {
-                call.answer(|reply| match told {
-                    Ok(()) => reply.ok(),
-                    Err(error) => reply.error(error),
-                });
-            }
-            if !goes_on {
-                return;
-            }
         }
     }
 
