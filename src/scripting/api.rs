@@ -14,7 +14,8 @@ use super::host::ask;
 use super::machine::Shared;
 use super::raised::{Raised, error_table, type_name};
 use super::sha::sha1_hex;
-use super::to_lua::{error_of, error_text, to_lua};
+use super::stack::{self, Native, Outcome, Stack};
+use super::to_lua::{Problem, error_of, error_text, push_error, push_reply};
 
 const VERSION: &str = "7.2.4";
 const VERSION_NUMBER: u32 = 0x0007_0204;
@@ -50,18 +51,9 @@ pub(super) fn install_log_and_version(lua: &Lua, redis: &Table) -> mlua::Result<
 }
 
 fn install_commands(lua: &Lua, shared: &Rc<Shared>, redis: &Table) -> mlua::Result<()> {
-    for (name, raises) in [("call", true), ("pcall", false)] {
-        let state = shared.clone();
-        let function =
-            lua.create_function(move |lua, arguments: MultiValue| call(lua, &state, &arguments, raises))?;
-        redis.set(name, function)?;
-    }
-    let may_run = |_: &Lua, arguments: MultiValue| {
-        let answer = with_arguments(&arguments, |argv| ask(|host| host.may_run(argv)).flatten())?;
-        let unknown = || Raised::refusal("Invalid command passed to redis.acl_check_cmd()");
-        Ok(answer.ok_or_else(unknown)?)
-    };
-    redis.set("acl_check_cmd", lua.create_function(may_run)?)
+    redis.set("call", stack::function::<Call>(lua, shared)?)?;
+    redis.set("pcall", stack::function::<ProtectedCall>(lua, shared)?)?;
+    redis.set("acl_check_cmd", stack::function::<MayRun>(lua, shared)?)
 }
 
 fn install_replies(lua: &Lua, redis: &Table) -> mlua::Result<()> {
@@ -144,19 +136,74 @@ fn install_random(lua: &Lua, shared: &Rc<Shared>, math: &Table) -> mlua::Result<
     math.set("randomseed", lua.create_function(seed)?)
 }
 
-/// `redis.call` and `redis.pcall`
-fn call(lua: &Lua, shared: &Shared, arguments: &MultiValue, raises: bool) -> mlua::Result<Value> {
-    let called = with_arguments(arguments, |argv| {
-        shared.call(argv, |reply| match error_of(reply) {
-            Some(text) => Err(Raised::Reply { text, counted: true }),
-            None => Ok(to_lua(lua, reply)),
-        })
-    });
-    match called.and_then(|answer| answer).and_then(|answer| answer) {
-        Ok(value) => value,
-        Err(raised @ Raised::Reply { .. }) if !raises => raised.to_lua(lua),
-        Err(raised) => Err(raised.into()),
+/// `redis.call`
+struct Call;
+
+impl Native for Call {
+    fn run(stack: &mut Stack<'_>, shared: &Shared) -> Outcome {
+        match call(stack, shared) {
+            Pushed::Error => Outcome::Raises,
+            Pushed::Value => Outcome::Returns,
+        }
     }
+}
+
+/// `redis.pcall`
+struct ProtectedCall;
+
+impl Native for ProtectedCall {
+    fn run(stack: &mut Stack<'_>, shared: &Shared) -> Outcome {
+        call(stack, shared);
+        Outcome::Returns
+    }
+}
+
+/// `redis.acl_check_cmd`
+struct MayRun;
+
+impl Native for MayRun {
+    fn run(stack: &mut Stack<'_>, _: &Shared) -> Outcome {
+        const UNKNOWN: &str = "Invalid command passed to redis.acl_check_cmd()";
+        let answer = with_arguments(stack, |argv| ask(|host| host.may_run(argv)).flatten());
+        match answer.and_then(|answer| answer.ok_or(UNKNOWN)) {
+            // Nothing else is on the stack but the arguments.
+            Ok(answer) if stack.push_boolean(answer).is_ok() => Outcome::Returns,
+            Ok(_) => Outcome::Raises,
+            Err(reason) => {
+                refuse(stack, reason);
+                Outcome::Raises
+            }
+        }
+    }
+}
+
+/// What a call has left on top of the stack.
+enum Pushed {
+    Value,
+    Error,
+}
+
+fn call(stack: &mut Stack<'_>, shared: &Shared) -> Pushed {
+    const OUTSIDE: &str = "redis.call can only be called inside a script invocation";
+    let called = with_arguments(stack, |argv| shared.call(argv));
+    let reply = match called.and_then(|reply| reply.ok_or(OUTSIDE)) {
+        Ok(reply) => reply,
+        Err(reason) => return refuse(stack, reason),
+    };
+    shared.read(reply, |bytes| {
+        let pushed = match error_of(bytes) {
+            Some(text) => push_error(stack, &text, true).map(|()| Pushed::Error).map_err(Problem::from),
+            None => push_reply(stack, bytes).map(|()| Pushed::Value),
+        };
+        pushed.unwrap_or_else(|problem| refuse(stack, problem.text()))
+    })
+}
+
+/// Pushes an error of the `redis` table itself. If there is no room for it, what is on top serves.
+fn refuse(stack: &mut Stack<'_>, reason: &str) -> Pushed {
+    stack.pop(stack.len());
+    let _ = push_error(stack, format!("ERR {reason}").as_bytes(), false);
+    Pushed::Error
 }
 
 /// `redis.log`

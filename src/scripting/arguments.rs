@@ -1,68 +1,69 @@
 //! Arguments of `redis.call`: strings as they are, numbers as Redis 7.2 writes them.
 
-use mlua::{BorrowedBytes, MultiValue, Value};
 use smallvec::SmallVec;
 
 use crate::base::number;
 
-use super::raised::Raised;
+use super::stack::Stack;
 
 /// Commands mostly have fewer arguments than this.
-const ARGUMENTS_INLINE: usize = 8;
+const ARGUMENTS_INLINE: usize = 16;
+/// Numbers are mostly shorter.
+const NUMBER_BYTES: usize = 24;
 /// Whole numbers below this never have an exponent, as before Redis 7.2, which writes 7e15 as `7e+15`: queues keep times and
 /// priorities in such numbers, and read them back as text.
 const WHOLE_MAX: f64 = 1e17;
 
-enum Argument {
-    Text(BorrowedBytes),
-    Number(String),
+type NumberText = SmallVec<[u8; NUMBER_BYTES]>;
+
+enum Argument<'k> {
+    Text(&'k [u8]),
+    Number(NumberText),
 }
 
-impl Argument {
-    fn of(value: &Value) -> Option<Self> {
-        Some(match value {
-            Value::String(text) => Self::Text(text.as_bytes()),
-            Value::Integer(number) => Self::Number(integer_text(*number)),
-            Value::Number(number) => Self::Number(number_text(*number)),
-            _ => return None,
-        })
+impl<'k> Argument<'k> {
+    fn of(stack: &'k Stack<'_>, at: usize) -> Option<Self> {
+        match stack.text(at) {
+            Some(text) => Some(Self::Text(text)),
+            None => stack.number(at).map(|number| Self::Number(number_text(number))),
+        }
     }
 
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text,
-            Self::Number(text) => text.as_bytes(),
+            Self::Number(text) => text,
         }
     }
 }
 
-/// Calls `action` with the arguments of a command.
+/// Calls `action` with the arguments of a command, which are all there is on the stack. The error is for the script.
 pub(super) fn with_arguments<R>(
-    values: &MultiValue,
+    stack: &Stack<'_>,
     action: impl FnOnce(&[&[u8]]) -> R,
-) -> Result<R, Raised> {
-    if values.is_empty() {
-        return Err(Raised::refusal("Please specify at least one argument for this redis lib call"));
+) -> Result<R, &'static str> {
+    let count = stack.len();
+    if count == 0 {
+        return Err("Please specify at least one argument for this redis lib call");
     }
-    let arguments: Option<SmallVec<[Argument; ARGUMENTS_INLINE]>> = values.iter().map(Argument::of).collect();
-    let arguments = arguments
-        .ok_or_else(|| Raised::refusal("Lua redis lib command arguments must be strings or integers"))?;
+    let arguments: Option<SmallVec<[Argument<'_>; ARGUMENTS_INLINE]>> =
+        (1..=count).map(|at| Argument::of(stack, at)).collect();
+    let arguments = arguments.ok_or("Lua redis lib command arguments must be strings or integers")?;
     let argv: SmallVec<[&[u8]; ARGUMENTS_INLINE]> = arguments.iter().map(Argument::bytes).collect();
     Ok(action(&argv))
 }
 
-fn integer_text(number: i64) -> String {
-    if number.unsigned_abs() < WHOLE_MAX as u64 { number.to_string() } else { number_text(number as f64) }
-}
-
-fn number_text(number: f64) -> String {
+fn number_text(number: f64) -> NumberText {
     if number.is_nan() && number.is_sign_negative() {
-        return "-nan".to_owned();
+        return NumberText::from_slice(b"-nan");
     }
-    if number.trunc() == number && number.abs() < WHOLE_MAX {
-        return format!("{number:.0}");
+    if number.trunc() != number || number.abs() >= WHOLE_MAX {
+        return NumberText::from_slice(number::format_f64_by_digits(number).as_bytes());
     }
-    number::format_f64_by_digits(number)
+    if number == 0.0 && number.is_sign_negative() {
+        return NumberText::from_slice(b"-0");
+    }
+    NumberText::from_slice(itoa::Buffer::new().format(number as i64).as_bytes())
 }
 
 #[cfg(test)]
@@ -71,23 +72,22 @@ mod tests {
 
     #[test]
     fn numbers_as_redis_writes_them() {
-        let check = |value: Value, expected: &str| {
-            let text = with_arguments(&[value].into_iter().collect(), |argv| argv[0].to_vec()).unwrap();
-            assert_eq!(String::from_utf8(text).unwrap(), expected);
+        let check = |number: f64, expected: &str| {
+            assert_eq!(String::from_utf8(number_text(number).to_vec()).unwrap(), expected);
         };
-        check(Value::Integer(0), "0");
-        check(Value::Integer(-999_999), "-999999");
-        check(Value::Integer(123_456_789_012), "123456789012");
-        check(Value::Integer(1_000_000_000_000_000), "1000000000000000");
-        check(Value::Integer(100_000_000_000_000_000), "1e+17");
-        check(Value::Number(-7_180_288_000_000_000.0), "-7180288000000000");
-        check(Value::Integer(9_007_199_254_740_992), "9007199254740992");
-        check(Value::Number(1.5), "1.5");
-        check(Value::Number(1.0 / 3.0), "0.3333333333333333");
-        check(Value::Number(-0.0), "-0");
-        check(Value::Number(1e-7), "1e-7");
-        check(Value::Number(1e300), "1e+300");
-        check(Value::Number(f64::INFINITY), "inf");
-        check(Value::Number(-f64::NAN), "-nan");
+        check(0.0, "0");
+        check(-999_999.0, "-999999");
+        check(123_456_789_012.0, "123456789012");
+        check(1_000_000_000_000_000.0, "1000000000000000");
+        check(1e17, "1e+17");
+        check(-7_180_288_000_000_000.0, "-7180288000000000");
+        check(9_007_199_254_740_992.0, "9007199254740992");
+        check(1.5, "1.5");
+        check(1.0 / 3.0, "0.3333333333333333");
+        check(-0.0, "-0");
+        check(1e-7, "1e-7");
+        check(1e300, "1e+300");
+        check(f64::INFINITY, "inf");
+        check(-f64::NAN, "-nan");
     }
 }

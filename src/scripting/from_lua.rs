@@ -3,59 +3,73 @@
 //! Numbers lose their fraction; a table is an array up to its first nil, unless it has one of the fields that make it a status, an
 //! error or a type of RESP3. Tables may contain each other, so the walk keeps its own stack, as deep as Redis's.
 
-use mlua::{Function, Table, Value};
-
 use crate::resp::{Mark, Protocol, Reply};
-/// How deep tables may be in each other. Redis gives up at 7995, where Lua's stack ends; so do our references to tables, a
-/// few of which are in use elsewhere.
-const DEPTH_MAX: usize = 7000;
 
-/// Writes `value`; `protocol` is what the script chose, which decides what its booleans are, and `items` makes an array of the keys,
-/// or the keys and values, of a table.
-pub(super) fn write_value(
-    value: Value,
-    protocol: Protocol,
-    items: &Function,
-    reply: &mut Reply,
-) -> mlua::Result<()> {
-    let mut walk = Walk { nested: Vec::new(), protocol, items };
-    let mut next = Some(value);
-    while let Some(value) = next {
-        walk.write(value, reply)?;
-        next = walk.advance(reply)?;
+use super::stack::{Full, Kind, Stack};
+
+/// How deep tables may be in each other. Redis gives up at 7995, where Lua's stack ends; ours ends there, too.
+const DEPTH_MAX: usize = 7000;
+/// What one table needs of Lua's stack: itself, a key, a value, a copy, and what is looked up in it.
+const SLOTS_PER_TABLE: usize = 8;
+const TOO_DEEP: &str = "ERR reached lua stack limit";
+
+/// Pops the value on top and writes it; `protocol` is what the script chose, which decides what its booleans are.
+pub(super) fn write_value(stack: &mut Stack<'_>, protocol: Protocol, reply: &mut Reply) {
+    let mut walk = Walk { nested: Vec::new(), protocol, stack };
+    walk.write(reply);
+    while walk.advance(reply) {
+        walk.write(reply);
     }
-    Ok(())
 }
 
-struct Walk<'a> {
+struct Walk<'k, 's> {
     nested: Vec<Nested>,
     protocol: Protocol,
-    items: &'a Function,
+    stack: &'k mut Stack<'s>,
 }
 
 /// A table whose elements are being written.
 struct Nested {
-    table: Table,
-    written: usize,
-    /// Where the head of an array belongs, whose length shows at its first nil.
-    head: Option<Mark>,
+    /// How many values lie below the value that is being written.
+    floor: usize,
+    /// The position of the table.
+    table: usize,
+    contents: Contents,
 }
 
-impl Walk<'_> {
-    fn write(&mut self, value: Value, reply: &mut Reply) -> mlua::Result<()> {
-        if self.nested.len() >= DEPTH_MAX {
-            reply.error("ERR reached lua stack limit");
-            return Ok(());
+enum Contents {
+    Array {
+        written: usize,
+        /// Where the head belongs, whose length shows at the first nil.
+        head: Mark,
+    },
+    /// Keys and values; the last key lies above the table.
+    Pairs,
+    /// The same, where the key has been written and its value lies above it.
+    Value,
+    /// Keys alone.
+    Keys,
+}
+
+impl Walk<'_, '_> {
+    /// Writes the value on top and pops it; a table whose elements are still to come is put down instead.
+    fn write(&mut self, reply: &mut Reply) {
+        let top = self.stack.len();
+        match self.stack.kind(top) {
+            _ if self.nested.len() >= DEPTH_MAX => reply.error(TOO_DEEP),
+            Kind::Text => reply.bulk(self.text()),
+            Kind::Number => reply.integer(truncate(self.number())),
+            Kind::Boolean => self.boolean(self.stack.is_true(top), reply),
+            Kind::Table => match self.table(reply) {
+                Ok(Some((table, contents))) => {
+                    return self.nested.push(Nested { floor: top - 1, table, contents });
+                }
+                Ok(None) => {}
+                Err(Full) => reply.error(TOO_DEEP),
+            },
+            Kind::Nil | Kind::Other => reply.null(),
         }
-        match value {
-            Value::String(text) => reply.bulk(&text.as_bytes()),
-            Value::Integer(number) => reply.integer(number),
-            Value::Number(number) => reply.integer(truncate(number)),
-            Value::Boolean(value) => self.boolean(value, reply),
-            Value::Table(table) => return self.table(table, reply),
-            _ => reply.null(),
-        }
-        Ok(())
+        self.cut(top - 1);
     }
 
     fn boolean(&self, value: bool, reply: &mut Reply) {
@@ -66,54 +80,138 @@ impl Walk<'_> {
         }
     }
 
-    fn table(&mut self, table: Table, reply: &mut Reply) -> mlua::Result<()> {
-        if let Value::String(text) = table.raw_get("err")? {
-            reply.error(&*text.as_bytes());
-        } else if let Value::String(text) = table.raw_get("ok")? {
+    /// Writes what the table on top stands for, if that is one thing; otherwise returns where its elements are.
+    fn table(&mut self, reply: &mut Reply) -> Result<Option<(usize, Contents)>, Full> {
+        self.stack.reserve(SLOTS_PER_TABLE)?;
+        let table = self.stack.len();
+        if self.is_plain_array(table)? {
+        } else if self.field(table, "err", Kind::Text)? {
+            reply.error(self.text());
+            return Ok(None);
+        } else if self.field(table, "ok", Kind::Text)? {
             reply.raw(b"+");
-            reply.raw(&on_one_line(&text.as_bytes()));
+            reply.raw(&on_one_line(self.text()));
             reply.raw(b"\r\n");
-        } else if let Value::Number(_) | Value::Integer(_) = table.raw_get("double")? {
-            reply.double(table.raw_get("double")?);
-        } else if let Value::String(text) = table.raw_get("big_number")? {
-            big_number(&on_one_line(&text.as_bytes()), reply);
-        } else if let Some((format, text)) = verbatim_parts(&table)? {
-            reply.verbatim(&format, &text.as_bytes());
-        } else if let Value::Table(map) = table.raw_get("map")? {
-            self.pairs(map, true, reply)?;
-        } else if let Value::Table(set) = table.raw_get("set")? {
-            self.pairs(set, false, reply)?;
-        } else {
-            self.nested.push(Nested { table, written: 0, head: Some(reply.mark()) });
+            return Ok(None);
+        } else if self.field(table, "double", Kind::Number)? {
+            reply.double(self.number());
+            return Ok(None);
+        } else if self.field(table, "big_number", Kind::Text)? {
+            big_number(&on_one_line(self.text()), reply);
+            return Ok(None);
+        } else if self.verbatim(table, reply)? {
+            return Ok(None);
+        } else if self.field(table, "map", Kind::Table)? {
+            reply.map(self.begin_pairs()?);
+            return Ok(Some((table + 1, Contents::Pairs)));
+        } else if self.field(table, "set", Kind::Table)? {
+            reply.set(self.begin_pairs()?);
+            return Ok(Some((table + 1, Contents::Keys)));
         }
-        Ok(())
+        Ok(Some((table, Contents::Array { written: 0, head: reply.mark() })))
     }
 
-    fn pairs(&mut self, table: Table, is_map: bool, reply: &mut Reply) -> mlua::Result<()> {
-        let (table, len): (Table, usize) = self.items.call((table, is_map))?;
-        if is_map {
-            reply.map(len)
-        } else {
-            reply.set(len)
+    /// Whether a table has nothing but elements 1 to N, so that one need not look for names.
+    fn is_plain_array(&mut self, table: usize) -> Result<bool, Full> {
+        let len = self.stack.table_len(table);
+        if len == 0 {
+            return Ok(false);
         }
-        self.nested.push(Nested { table, written: 0, head: None });
-        Ok(())
+        self.stack.push_number(len as f64)?;
+        let has_more = self.stack.next(table)?;
+        self.cut(table);
+        Ok(!has_more)
     }
 
-    /// The next value to write; heads of the arrays that end are put in place.
-    fn advance(&mut self, reply: &mut Reply) -> mlua::Result<Option<Value>> {
+    fn verbatim(&mut self, table: usize, reply: &mut Reply) -> Result<bool, Full> {
+        if !self.field(table, "verbatim_string", Kind::Table)? {
+            return Ok(false);
+        }
+        let parts = table + 1;
+        let is_whole = self.field(parts, "format", Kind::Text)? && self.field(parts, "string", Kind::Text)?;
+        if is_whole {
+            let format = format_code(self.stack.text(parts + 1).unwrap_or_default());
+            reply.verbatim(&format, self.text());
+        }
+        self.cut(table);
+        Ok(is_whole)
+    }
+
+    /// Pushes what a table has under a name, if it is of a kind.
+    fn field(&mut self, table: usize, name: &str, kind: Kind) -> Result<bool, Full> {
+        self.stack.push_field(table, name)?;
+        let suits = self.stack.kind(self.stack.len()) == kind;
+        if !suits {
+            self.stack.pop(1);
+        }
+        Ok(suits)
+    }
+
+    /// How many keys the table on top has. Pushes nil, behind which the first of them comes.
+    fn begin_pairs(&mut self) -> Result<usize, Full> {
+        let table = self.stack.len();
+        let mut len = 0;
+        self.stack.push_nil()?;
+        while self.stack.next(table)? {
+            self.stack.pop(1);
+            len += 1;
+        }
+        self.stack.push_nil()?;
+        Ok(len)
+    }
+
+    /// Pushes what is to be written next, and puts down tables that are at their end. False if nothing is left.
+    fn advance(&mut self, reply: &mut Reply) -> bool {
         while let Some(nested) = self.nested.last_mut() {
-            let value: Value = nested.table.raw_get(nested.written + 1)?;
-            if !value.is_nil() {
-                nested.written += 1;
-                return Ok(Some(value));
+            let table = nested.table;
+            // There is room: `table` has reserved it.
+            let found = match &mut nested.contents {
+                Contents::Array { written, head } => {
+                    *written += 1;
+                    let pushed = self.stack.push_element(table, *written);
+                    let found = pushed.is_ok() && self.stack.kind(table + 1) != Kind::Nil;
+                    if !found {
+                        reply.array_at(*head, *written - 1);
+                    }
+                    found
+                }
+                contents @ Contents::Value => {
+                    *contents = Contents::Pairs;
+                    true
+                }
+                contents => {
+                    let found = self.stack.next(table) == Ok(true);
+                    if found && matches!(contents, Contents::Keys) {
+                        self.stack.pop(1);
+                    } else {
+                        *contents = Contents::Value;
+                    }
+                    found && self.stack.push_copy(table + 1).is_ok()
+                }
+            };
+            if found {
+                return true;
             }
-            if let Some(head) = nested.head {
-                reply.array_at(head, nested.written);
-            }
+            let floor = nested.floor;
             self.nested.pop();
+            self.cut(floor);
         }
-        Ok(None)
+        false
+    }
+
+    /// The string on top.
+    fn text(&self) -> &[u8] {
+        self.stack.text(self.stack.len()).unwrap_or_default()
+    }
+
+    /// The number on top.
+    fn number(&self) -> f64 {
+        self.stack.number(self.stack.len()).unwrap_or_default()
+    }
+
+    /// Pops all but so many values.
+    fn cut(&mut self, left: usize) {
+        self.stack.pop(self.stack.len().saturating_sub(left));
     }
 }
 
@@ -134,14 +232,6 @@ fn big_number(digits: &[u8], reply: &mut Reply) {
     reply.raw(b"(");
     reply.raw(digits);
     reply.raw(b"\r\n");
-}
-
-fn verbatim_parts(table: &Table) -> mlua::Result<Option<(String, mlua::LuaString)>> {
-    let Value::Table(parts) = table.raw_get("verbatim_string")? else { return Ok(None) };
-    match (parts.raw_get("format")?, parts.raw_get("string")?) {
-        (Value::String(format), Value::String(text)) => Ok(Some((format_code(&format.as_bytes()), text))),
-        _ => Ok(None),
-    }
 }
 
 /// Three letters, whatever the script gave.

@@ -37,12 +37,15 @@ pub(super) struct Registration {
     callback: LuaFunction,
 }
 
+/// Functions by name.
+type Places = HashMap<String, usize, ahash::RandomState>;
+
 pub(super) struct Libraries {
     machine: Machine,
     /// Makes the globals those of a load (true) or of a call.
     switch: LuaFunction,
-    /// For each library, by its number, a table of its functions by name.
-    loaded: HashMap<u64, Table, ahash::RandomState>,
+    /// For each library, by its number, where the machine keeps its functions.
+    loaded: HashMap<u64, Places, ahash::RandomState>,
 }
 
 impl Libraries {
@@ -70,7 +73,14 @@ impl Libraries {
     }
 
     pub(super) fn retain(&mut self, mut is_kept: impl FnMut(u64) -> bool) {
-        self.loaded.retain(|number, _| is_kept(*number));
+        let machine = &mut self.machine;
+        self.loaded.retain(|number, places| {
+            let is_kept = is_kept(*number);
+            if !is_kept {
+                places.values().for_each(|place| machine.let_go(*place));
+            }
+            is_kept
+        });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -94,13 +104,13 @@ impl Libraries {
         if registered.is_empty() {
             return Err(b"ERR No functions registered".to_vec());
         }
-        let callbacks = self.machine.lua().create_table().map_err(|error| internal(&error))?;
-        let mut functions = Vec::new();
+        let (mut places, mut functions) = (Places::default(), Vec::new());
         for Registration { function, callback } in registered {
-            callbacks.raw_set(function.name.as_str(), callback).map_err(|error| internal(&error))?;
+            let place = self.machine.keep(callback).map_err(|error| internal(&error))?;
+            places.insert(function.name.clone(), place);
             functions.push(function);
         }
-        self.loaded.insert(number, callbacks);
+        self.loaded.insert(number, places);
         Ok(functions)
     }
 
@@ -128,8 +138,8 @@ impl Libraries {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Option<Result<(), Failure>> {
-        let callback = self.loaded.get(&library)?.raw_get::<Option<LuaFunction>>(function).ok()??;
-        Some(self.machine.run(Entry::Function(&callback), function, arguments, host, reply))
+        let place = *self.loaded.get(&library)?.get(function)?;
+        Some(self.machine.run(Entry::Function(place), function, arguments, host, reply))
     }
 }
 

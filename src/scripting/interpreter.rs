@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mlua::{Function as LuaFunction, Table};
-
 use crate::resp::Reply;
 
 use super::api;
@@ -26,9 +24,7 @@ pub struct Interpreter {
 
 struct Scripts {
     machine: Machine,
-    /// The compiled functions. They are in a table of Lua's because references from Rust are few.
-    compiled: Table,
-    /// Where in `compiled` each is.
+    /// Where the machine keeps each.
     places: HashMap<Sha, usize, ahash::RandomState>,
 }
 
@@ -38,8 +34,7 @@ impl Scripts {
         let sandbox = Sandbox::new(&shared)?;
         api::install_for_scripts(&sandbox.lua, &sandbox.globals.get("redis")?)?;
         sandbox.seal_scripts.call::<()>(())?;
-        let compiled = sandbox.lua.create_table()?;
-        Ok(Self { machine: Machine::new(sandbox, shared)?, compiled, places: HashMap::default() })
+        Ok(Self { machine: Machine::new(sandbox, shared)?, places: HashMap::default() })
     }
 }
 
@@ -60,8 +55,7 @@ impl Interpreter {
             .machine
             .compile(&source[header.code..], "@user_script")
             .map_err(|text| [b"ERR Error compiling script (new function): ", text.as_slice()].concat())?;
-        let place = scripts.places.len() + 1;
-        scripts.compiled.raw_set(place, function).map_err(|error| internal(&error))?;
+        let place = scripts.machine.keep(function).map_err(|error| internal(&error))?;
         scripts.places.insert(*sha, place);
         Ok(())
     }
@@ -88,9 +82,8 @@ impl Interpreter {
         const UNKNOWN: &str = "NOSCRIPT No matching script. Please use EVAL.";
         let unknown = || Failure::from(UNKNOWN.as_bytes().to_vec());
         let scripts = self.scripts.as_mut().ok_or_else(unknown)?;
-        let place = scripts.places.get(sha).ok_or_else(unknown)?;
-        let script: LuaFunction = scripts.compiled.raw_get(*place).map_err(|error| internal(&error))?;
-        scripts.machine.run(Entry::Script(script), sha.as_str(), (keys, args), host, reply)
+        let place = *scripts.places.get(sha).ok_or_else(unknown)?;
+        scripts.machine.run(Entry::Script(place), sha.as_str(), (keys, args), host, reply)
     }
 
     /// Loads a library, first line and all, under a number: several may have one name. The time limit is for its own code, which

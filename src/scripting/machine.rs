@@ -2,11 +2,11 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::panic;
+use std::panic::resume_unwind;
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Either, Function, HookTriggers, Lua, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, Table, Value, VmState};
 
 use crate::base::clock::monotonic_ns;
 use crate::resp::{Protocol, Reply};
@@ -18,6 +18,7 @@ use super::host::{Host, ask, serve};
 use super::raised::Raised;
 use super::random::Random;
 use super::sandbox::Sandbox;
+use super::stack::{Full, Home, Stack};
 
 /// How many instructions of Lua lie between two questions whether to go on.
 pub const INSTRUCTIONS_BETWEEN_QUESTIONS: u32 = 50_000;
@@ -64,33 +65,33 @@ impl Shared {
         self.environment_changed.set(true);
     }
 
-    /// Runs a command and calls `action` with the bytes of its reply. A panic of the host ends the script, and goes on behind it.
-    pub(super) fn call<R>(&self, argv: &[&[u8]], action: impl FnOnce(&[u8]) -> R) -> Result<R, Raised> {
+    /// Runs a command, whose reply is for `read`; None where no script runs.
+    pub(super) fn call(&self, argv: &[&[u8]]) -> Option<Reply> {
         let mut reply = self.buffer.take().unwrap_or_else(|| Reply::new(Protocol::Resp2));
         reply.set_protocol(self.protocol.get());
-        let called = panic::catch_unwind(panic::AssertUnwindSafe(|| ask(|host| host.call(argv, &mut reply))));
-        match called {
-            Ok(Some(())) => {}
-            Ok(None) => {
-                return Err(Raised::refusal("redis.call can only be called inside a script invocation"));
-            }
-            Err(thrown) => {
-                *self.panic.borrow_mut() = Some(thrown);
-                return Err(self.end_with("ERR the command failed", None));
-            }
-        }
+        ask(|host| host.call(argv, &mut reply)).map(|()| reply)
+    }
+
+    /// Calls `action` with the bytes of a reply, and keeps its buffer for the next one.
+    pub(super) fn read<R>(&self, mut reply: Reply, action: impl FnOnce(&[u8]) -> R) -> R {
         let output = reply.output();
-        if let Some(bytes) = output.single() {
-            let result = action(bytes);
-            bytes.clear();
-            if bytes.capacity() <= BUFFER_BYTES_MAX {
-                self.buffer.replace(Some(reply));
-            }
-            return Ok(result);
+        let Some(bytes) = output.single() else {
+            let segments = output.take();
+            let bytes: Vec<u8> = segments.iter().flat_map(|segment| segment.bytes()).copied().collect();
+            return action(&bytes);
+        };
+        let result = action(bytes);
+        bytes.clear();
+        if bytes.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer.replace(Some(reply));
         }
-        let segments = output.take();
-        let bytes: Vec<u8> = segments.iter().flat_map(|segment| segment.bytes()).copied().collect();
-        Ok(action(&bytes))
+        result
+    }
+
+    /// Ends the script because of a panic, which goes on behind it.
+    pub(super) fn end_by_panic(&self, thrown: Box<dyn Any + Send>) {
+        *self.panic.borrow_mut() = Some(thrown);
+        self.end_with("ERR the command failed", None);
     }
 
     fn end_with(&self, text: &str, place: Option<Place>) -> Raised {
@@ -116,19 +117,39 @@ impl Shared {
     }
 }
 
-/// What to run.
-pub(super) enum Entry<'a> {
-    /// A script, whose keys and arguments are globals.
-    Script(Function),
-    /// A function that takes them.
-    Function(&'a Function),
+/// What to run: a function that the machine keeps, and how it is given keys and arguments.
+#[derive(Clone, Copy)]
+pub(super) enum Entry {
+    /// As globals.
+    Script(usize),
+    /// As arguments.
+    Function(usize),
 }
+
+impl Entry {
+    fn place(self) -> usize {
+        match self {
+            Self::Script(place) | Self::Function(place) => place,
+        }
+    }
+}
+
+/// Elements of the values that a machine keeps; functions follow.
+const HANDLER: usize = 1;
+const GLOBALS: usize = 2;
+/// What was raised last, on its way out.
+const RAISED: usize = 3;
 
 /// A Lua state that runs scripts or functions.
 pub(super) struct Machine {
     sandbox: Sandbox,
     shared: Rc<Shared>,
     handler: Function,
+    home: Home,
+    values: Table,
+    /// Elements of `values` that can be used again, and the last one that has been used.
+    free: Vec<usize>,
+    last: usize,
     runs: u32,
 }
 
@@ -144,16 +165,35 @@ impl Machine {
         let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_BETWEEN_QUESTIONS);
         sandbox.lua.set_global_hook(triggers, move |lua, _| state.look_up(lua))?;
         sandbox.lua.set_globals(sandbox.public.clone())?;
-        Ok(Self { sandbox, shared, handler, runs: 0 })
+        let values = sandbox.lua.create_table()?;
+        values.raw_set(HANDLER, &handler)?;
+        values.raw_set(GLOBALS, &sandbox.globals)?;
+        let home = Home::new(&sandbox.lua, &values)?;
+        Ok(Self { sandbox, shared, handler, home, values, free: Vec::new(), last: RAISED, runs: 0 })
+    }
+
+    /// Keeps a function that is to be run, and returns its place.
+    pub(super) fn keep(&mut self, function: Function) -> mlua::Result<usize> {
+        let place = self.free.pop().unwrap_or(self.last + 1);
+        self.values.raw_set(place, function)?;
+        self.last = self.last.max(place);
+        Ok(place)
+    }
+
+    /// Lets it go.
+    pub(super) fn let_go(&mut self, place: usize) {
+        if self.values.raw_set(place, Value::Nil).is_ok() {
+            self.free.push(place);
+        }
     }
 
     /// Bytes that the state has allocated.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.sandbox.lua.used_memory()
+        self.lua().used_memory()
     }
 
     pub(super) fn lua(&self) -> &Lua {
-        &self.sandbox.lua
+        self.home.lua()
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -170,7 +210,7 @@ impl Machine {
         } else {
             source
         };
-        let chunk = self.sandbox.lua.load(text).set_name(name).set_mode(ChunkMode::Text);
+        let chunk = self.lua().load(text).set_name(name).set_mode(ChunkMode::Text);
         chunk.into_function().map_err(|error| match error {
             mlua::Error::SyntaxError { message, .. } => message.into_bytes(),
             error => error.to_string().into_bytes(),
@@ -180,37 +220,40 @@ impl Machine {
     /// Runs a script or a function, which errors call `name`, and writes what it returns.
     pub(super) fn run(
         &mut self,
-        entry: Entry<'_>,
+        entry: Entry,
         name: &str,
         (keys, arguments): (&[&[u8]], &[&[u8]]),
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
         self.shared.protocol.set(Protocol::Resp2);
-        let outcome = self.prepare(keys, arguments).and_then(|(keys, arguments)| {
-            serve(host, || match &entry {
-                Entry::Script(script) => {
-                    self.sandbox.globals.raw_set("KEYS", keys)?;
-                    self.sandbox.globals.raw_set("ARGV", arguments)?;
-                    self.sandbox.protect.call((script, &self.handler))
+        let (home, shared) = (&mut self.home, &self.shared);
+        let ended = serve(host, || {
+            home.with_stack(|stack| {
+                let ended = enter(stack, entry, keys, arguments)?;
+                match ended {
+                    true => write_value(stack, shared.protocol.get(), reply),
+                    false => stack.set_element(Home::VALUES, RAISED)?,
                 }
-                Entry::Function(function) => {
-                    self.sandbox.call_protected.call((&self.handler, *function, keys, arguments))
-                }
+                Ok(ended)
             })
         });
-        let outcome = outcome.map(|(done, value): (bool, Value)| if done { Ok(value) } else { Err(value) });
-        let result = match outcome {
-            Ok(Ok(value)) => {
-                let protocol = self.shared.protocol.get();
-                let written = write_value(value, protocol, &self.sandbox.items, reply);
-                written.map_err(|error| Failure::without_place(name, &error.to_string()))
-            }
-            Ok(Err(value)) => Err(Failure::of(&self.sandbox.lua, name, &value)),
-            Err(error) => Err(Failure::without_place(name, &error.to_string())),
+        let result = match ended {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.failure(name)),
+            Err(Full) => Err(Failure::without_place(name, "Lua has no room for its arguments")),
         };
-        self.settle(&entry);
+        self.settle(entry);
         result
+    }
+
+    /// What the message handler has made of an error.
+    fn failure(&self, name: &str) -> Failure {
+        let raised: mlua::Result<Value> = self.values.raw_get(RAISED);
+        match raised.and_then(|raised| self.values.raw_set(RAISED, Value::Nil).map(|()| raised)) {
+            Ok(raised) => Failure::of(self.lua(), name, &raised),
+            Err(error) => Failure::without_place(name, &error.to_string()),
+        }
     }
 
     /// Runs the source of a library.
@@ -218,36 +261,19 @@ impl Machine {
         let outcome: mlua::Result<(bool, Value)> = self.sandbox.protect.call((library, &self.handler));
         let result = match outcome {
             Ok((true, _)) => Ok(()),
-            Ok((false, value)) => Err(describe(&self.sandbox.lua, &value).0),
+            Ok((false, value)) => Err(describe(self.lua(), &value).0),
             Err(error) => Err(error.to_string().into_bytes()),
         };
         self.shared.end.take();
         result
     }
 
-    fn prepare(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> mlua::Result<(Table, Table)> {
-        Ok((self.strings(keys)?, self.strings(arguments)?))
-    }
-
-    fn strings(&self, strings: &[&[u8]]) -> mlua::Result<Table> {
-        let lua = &self.sandbox.lua;
-        let mut failure = None;
-        // Text goes to Lua's stack straight away; other bytes take the longer way.
-        let table =
-            lua.create_sequence_from(strings.iter().map_while(|bytes| match std::str::from_utf8(bytes) {
-                Ok(text) => Some(Either::Left(text)),
-                Err(_) => {
-                    lua.create_string(bytes).map_err(|error| failure = Some(error)).ok().map(Either::Right)
-                }
-            }))?;
-        failure.map_or(Ok(table), Err)
-    }
-
     /// Undoes what the next script must not see.
-    fn settle(&mut self, entry: &Entry<'_>) {
+    fn settle(&mut self, entry: Entry) {
         self.shared.end.take();
         if self.shared.environment_changed.take()
-            && let Entry::Script(script) = entry
+            && let Entry::Script(place) = entry
+            && let Ok(script) = self.values.raw_get::<Function>(place)
         {
             // Fails only for functions that are not Lua.
             let _ = script.set_environment(self.sandbox.public.clone());
@@ -257,10 +283,46 @@ impl Machine {
             self.runs = 0;
             // Neither can fail but for want of memory, which the next script will report.
             let _ = self.sandbox.sweep.call::<()>(());
-            let _ = self.sandbox.lua.gc_step();
+            let _ = self.lua().gc_step();
         }
         if let Some(thrown) = self.shared.panic.take() {
-            panic::resume_unwind(thrown);
+            resume_unwind(thrown);
         }
     }
+}
+
+/// Runs what the values have at a place, up to its value or what the message handler has made of its error.
+fn enter(stack: &mut Stack<'_>, entry: Entry, keys: &[&[u8]], arguments: &[&[u8]]) -> Result<bool, Full> {
+    stack.push_element(Home::VALUES, HANDLER)?;
+    let handler = stack.len();
+    let count = match entry {
+        Entry::Script(_) => {
+            stack.push_element(Home::VALUES, GLOBALS)?;
+            let globals = stack.len();
+            for (name, strings) in [("KEYS", keys), ("ARGV", arguments)] {
+                stack.push_text(name.as_bytes())?;
+                push_strings(stack, strings)?;
+                stack.set_pair(globals)?;
+            }
+            stack.push_element(Home::VALUES, entry.place())?;
+            0
+        }
+        Entry::Function(_) => {
+            stack.push_element(Home::VALUES, entry.place())?;
+            push_strings(stack, keys)?;
+            push_strings(stack, arguments)?;
+            2
+        }
+    };
+    stack.call(count, handler)
+}
+
+fn push_strings(stack: &mut Stack<'_>, strings: &[&[u8]]) -> Result<(), Full> {
+    stack.push_table(strings.len(), 0)?;
+    let table = stack.len();
+    for (index, bytes) in strings.iter().enumerate() {
+        stack.push_text(bytes)?;
+        stack.set_element(table, index + 1)?;
+    }
+    Ok(())
 }

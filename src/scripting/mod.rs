@@ -22,6 +22,7 @@ pub mod reach;
 mod sandbox;
 mod sha;
 pub mod shebang;
+mod stack;
 mod to_lua;
 
 #[cfg(test)]

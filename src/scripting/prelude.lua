@@ -260,31 +260,4 @@ local function sweep()
     end
 end
 
--- The keys of a table, or its keys and values, one after the other, and their number.
-local function items(table, with_values)
-    local list, length, pairs_seen = {}, 0, 0
-    for key, value in next, table do
-        length = length + 1
-        list[length] = key
-        if with_values then
-            length = length + 1
-            list[length] = value
-        end
-        pairs_seen = pairs_seen + 1
-    end
-    return list, pairs_seen
-end
-
--- Runs a function with two arguments.
-local action, first, second
-
-local function invoke()
-    return action(first, second)
-end
-
-local function call_protected(handler, ...)
-    action, first, second = ...
-    return xpcall(invoke, handler)
-end
-
-return seal_scripts, seal_functions, sweep, items, call_protected
+return seal_scripts, seal_functions, sweep

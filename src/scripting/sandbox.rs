@@ -30,10 +30,6 @@ pub(super) struct Sandbox {
     pub(super) seal_functions: Function,
     /// Empties locked tables of what was put into them.
     pub(super) sweep: Function,
-    /// The keys of a table, or its keys and values, as an array, and their number.
-    pub(super) items: Function,
-    /// Calls (message handler, function, argument, argument).
-    pub(super) call_protected: Function,
 }
 
 impl Sandbox {
@@ -55,9 +51,8 @@ impl Sandbox {
         rust.set("catch", lua.create_function(move |lua, problem: Value| catch(lua, &state, problem))?)?;
 
         let prelude = lua.load(PRELUDE).set_name(PRELUDE_NAME).into_function()?;
-        let (seal_scripts, seal_functions, sweep, items, call_protected) =
-            prelude.call((&public, &globals, rust))?;
-        Ok(Self { lua, public, globals, protect, seal_scripts, seal_functions, sweep, items, call_protected })
+        let (seal_scripts, seal_functions, sweep) = prelude.call((&public, &globals, rust))?;
+        Ok(Self { lua, public, globals, protect, seal_scripts, seal_functions, sweep })
     }
 }
 

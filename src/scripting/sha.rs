@@ -13,7 +13,7 @@ impl Sha {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut digits: [u8; 40] = text.try_into().ok()?;
         digits.make_ascii_lowercase();
-        digits.iter().all(|digit| DIGITS.contains(digit)).then_some(Self(digits))
+        digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(digits))
     }
 
     /// The digits.

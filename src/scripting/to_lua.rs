@@ -4,13 +4,37 @@
 //! `{set=...}`, `{double=...}`, `{big_number=...}`, `{verbatim_string=...}`, booleans, and null as nil; attributes are left out.
 
 use memchr::memchr;
-use mlua::{Either, Lua, Table, Value};
 
-use super::raised::{Raised, error_table};
+use super::stack::{Full, Stack};
 
-/// The first reply in `bytes`.
-pub(super) fn to_lua(lua: &Lua, bytes: &[u8]) -> mlua::Result<Value> {
-    Reader { rest: bytes, lua }.value()
+/// Why a reply can't be turned into a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// It is no RESP.
+    Malformed,
+    /// Lua can't take as much.
+    Full,
+}
+
+impl Problem {
+    /// The text for the script.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed reply",
+            Self::Full => "the reply has more elements than Lua takes",
+        }
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
+}
+
+/// Pushes the first reply in `bytes`.
+pub(super) fn push_reply(stack: &mut Stack<'_>, bytes: &[u8]) -> Result<(), Problem> {
+    Reader { rest: bytes, stack }.value()
 }
 
 /// The text of an error reply, which always begins with a code.
@@ -26,166 +50,162 @@ pub(super) fn error_of(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(error_text(&line[..memchr(b'\r', line).unwrap_or(line.len())]))
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
-    lua: &'a Lua,
+/// Pushes an error as `redis.pcall` returns it.
+pub(super) fn push_error(stack: &mut Stack<'_>, text: &[u8], counted: bool) -> Result<(), Full> {
+    stack.push_table(0, 2)?;
+    let table = stack.len();
+    stack.push_text(b"err")?;
+    stack.push_text(text)?;
+    stack.set_pair(table)?;
+    if counted {
+        stack.push_text(b"ignore_error_stats_update")?;
+        stack.push_boolean(true)?;
+        stack.set_pair(table)?;
+    }
+    Ok(())
 }
 
-impl<'a> Reader<'a> {
-    fn value(&mut self) -> mlua::Result<Value> {
+struct Reader<'a, 'k, 's> {
+    rest: &'a [u8],
+    stack: &'k mut Stack<'s>,
+}
+
+impl<'a> Reader<'a, '_, '_> {
+    /// Pushes the next value. Replies of commands are not nested deep.
+    fn value(&mut self) -> Result<(), Problem> {
         let (kind, line) = self.line()?;
         match kind {
             b'$' | b'=' => match self.blob(line)? {
-                None => Ok(Value::Boolean(false)),
-                Some(text) if kind == b'=' => self.verbatim(text),
-                Some(text) => self.string(text),
+                None => self.stack.push_boolean(false)?,
+                Some(text) if kind == b'=' => self.verbatim(text)?,
+                Some(text) => self.stack.push_text(text)?,
             },
-            b':' => Ok(Value::Number(integer(line)? as f64)),
-            b'+' => self.wrapped("ok", line),
-            b'-' => Ok(Value::Table(error_table(self.lua, &error_text(line), true)?)),
+            b':' => self.stack.push_number(integer(line)? as f64)?,
+            b'+' => self.wrapped("ok", line)?,
+            b'-' => push_error(self.stack, &error_text(line), true)?,
             b'*' | b'>' => match usize::try_from(integer(line)?) {
-                Ok(len) => self.array(len),
-                Err(_) => Ok(Value::Boolean(false)),
+                Ok(len) => self.array(len)?,
+                Err(_) => self.stack.push_boolean(false)?,
             },
-            b'%' => self.map(length(line)?),
-            b'~' => self.set(length(line)?),
-            b'_' => Ok(Value::Nil),
-            b'#' => Ok(Value::Boolean(line == b"t")),
-            b',' => self.double(line),
-            b'(' => self.wrapped("big_number", line),
+            b'%' => self.map(length(line)?)?,
+            b'~' => self.set(length(line)?)?,
+            b'_' => self.stack.push_nil()?,
+            b'#' => self.stack.push_boolean(line == b"t")?,
+            b',' => self.double(line)?,
+            b'(' => self.wrapped("big_number", line)?,
             b'|' => {
                 for _ in 0..2 * length(line)? {
                     self.value()?;
+                    self.stack.pop(1);
                 }
-                self.value()
+                self.value()?;
             }
-            _ => Err(malformed()),
+            _ => return Err(Problem::Malformed),
         }
+        Ok(())
     }
 
     /// The kind of what comes next, and the rest of its first line.
     #[inline]
-    fn line(&mut self) -> mlua::Result<(u8, &'a [u8])> {
-        let end = memchr(b'\r', self.rest).ok_or_else(malformed)?;
+    fn line(&mut self) -> Result<(u8, &'a [u8]), Problem> {
+        let end = memchr(b'\r', self.rest).ok_or(Problem::Malformed)?;
         let (line, rest) = self.rest.split_at(end);
-        self.rest = rest.get(2..).ok_or_else(malformed)?;
-        line.split_first().map(|(kind, line)| (*kind, line)).ok_or_else(malformed)
+        self.rest = rest.get(2..).ok_or(Problem::Malformed)?;
+        line.split_first().map(|(kind, line)| (*kind, line)).ok_or(Problem::Malformed)
     }
 
     /// The bytes whose length `line` states; None for null.
     #[inline]
-    fn blob(&mut self, line: &[u8]) -> mlua::Result<Option<&'a [u8]>> {
+    fn blob(&mut self, line: &[u8]) -> Result<Option<&'a [u8]>, Problem> {
         let Ok(len) = usize::try_from(integer(line)?) else { return Ok(None) };
-        let text = self.rest.get(..len).ok_or_else(malformed)?;
-        self.rest = self.rest.get(len + 2..).ok_or_else(malformed)?;
+        let text = self.rest.get(..len).ok_or(Problem::Malformed)?;
+        self.rest = self.rest.get(len + 2..).ok_or(Problem::Malformed)?;
         Ok(Some(text))
     }
 
-    fn string(&self, text: &[u8]) -> mlua::Result<Value> {
-        self.lua.create_string(text).map(Value::String)
+    /// What a table for so many replies is made for: each takes bytes.
+    fn room(&self, len: usize) -> usize {
+        len.min(self.rest.len())
     }
 
-    fn array(&mut self, len: usize) -> mlua::Result<Value> {
-        let lua = self.lua;
-        let mut elements = Elements { reader: self, left: len, failure: None };
-        let table = lua.create_sequence_from(&mut elements)?;
-        match elements.failure {
-            None => Ok(Value::Table(table)),
-            Some(error) => Err(error),
+    fn array(&mut self, len: usize) -> Result<(), Problem> {
+        self.stack.push_table(self.room(len), 0)?;
+        let table = self.stack.len();
+        for index in 1..=len {
+            self.value()?;
+            self.stack.set_element(table, index)?;
         }
+        Ok(())
     }
 
-    fn map(&mut self, len: usize) -> mlua::Result<Value> {
-        let table = self.lua.create_table_with_capacity(0, len.min(self.rest.len()))?;
+    fn map(&mut self, len: usize) -> Result<(), Problem> {
+        let table = self.begin("map", len)?;
         for _ in 0..len {
-            let key = self.value()?;
-            let value = self.value()?;
-            if !key.is_nil() {
-                table.raw_set(key, value)?;
-            }
+            self.value()?;
+            self.value()?;
+            self.stack.set_pair(table)?;
         }
-        self.wrapper("map", Value::Table(table))
+        Ok(self.stack.set_pair(table - 2)?)
     }
 
-    fn set(&mut self, len: usize) -> mlua::Result<Value> {
-        let table = self.lua.create_table_with_capacity(0, len.min(self.rest.len()))?;
+    fn set(&mut self, len: usize) -> Result<(), Problem> {
+        let table = self.begin("set", len)?;
         for _ in 0..len {
-            let member = self.value()?;
-            if !member.is_nil() {
-                table.raw_set(member, true)?;
-            }
+            self.value()?;
+            self.stack.push_boolean(true)?;
+            self.stack.set_pair(table)?;
         }
-        self.wrapper("set", Value::Table(table))
+        Ok(self.stack.set_pair(table - 2)?)
     }
 
-    fn double(&self, text: &[u8]) -> mlua::Result<Value> {
+    /// Pushes a table for one field, the field's name, and a table for so many pairs, whose position it returns.
+    fn begin(&mut self, name: &str, len: usize) -> Result<usize, Full> {
+        self.stack.push_table(0, 1)?;
+        self.stack.push_text(name.as_bytes())?;
+        self.stack.push_table(0, self.room(len))?;
+        Ok(self.stack.len())
+    }
+
+    fn double(&mut self, text: &[u8]) -> Result<(), Problem> {
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        self.wrapper("double", Value::Number(number.ok_or_else(malformed)?))
+        let number = number.ok_or(Problem::Malformed)?;
+        Ok(self.wrapper("double", |stack| stack.push_number(number))?)
     }
 
-    fn verbatim(&self, text: &[u8]) -> mlua::Result<Value> {
-        let (format, text) = text.split_at_checked(4).ok_or_else(malformed)?;
-        let table: Table = self.lua.create_table_with_capacity(0, 2)?;
-        table.raw_set("string", self.string(text)?)?;
-        table.raw_set("format", self.string(&format[..3])?)?;
-        self.wrapper("verbatim_string", Value::Table(table))
-    }
-
-    fn wrapped(&self, name: &str, text: &[u8]) -> mlua::Result<Value> {
-        self.wrapper(name, self.string(text)?)
-    }
-
-    fn wrapper(&self, name: &str, value: Value) -> mlua::Result<Value> {
-        let table = self.lua.create_table_with_capacity(0, 1)?;
-        table.raw_set(name, value)?;
-        Ok(Value::Table(table))
-    }
-}
-
-/// The elements of an array. Strings that are text go to Lua's stack straight away, without a reference from Rust, which doubles
-/// their price.
-struct Elements<'r, 'a> {
-    reader: &'r mut Reader<'a>,
-    left: usize,
-    failure: Option<mlua::Error>,
-}
-
-impl<'a> Elements<'_, 'a> {
-    fn element(&mut self) -> mlua::Result<Either<&'a str, Value>> {
-        if self.reader.rest.first() == Some(&b'$') {
-            let (_, line) = self.reader.line()?;
-            return match self.reader.blob(line)?.map(|text| (text, std::str::from_utf8(text))) {
-                Some((_, Ok(text))) => Ok(Either::Left(text)),
-                Some((bytes, Err(_))) => self.reader.string(bytes).map(Either::Right),
-                None => Ok(Either::Right(Value::Boolean(false))),
-            };
+    fn verbatim(&mut self, text: &[u8]) -> Result<(), Problem> {
+        let (format, text) = text.split_at_checked(4).ok_or(Problem::Malformed)?;
+        let table = self.begin("verbatim_string", 2)?;
+        for (name, value) in [("string", text), ("format", &format[..3])] {
+            self.stack.push_text(name.as_bytes())?;
+            self.stack.push_text(value)?;
+            self.stack.set_pair(table)?;
         }
-        self.reader.value().map(Either::Right)
-    }
-}
-
-impl<'a> Iterator for Elements<'_, 'a> {
-    type Item = Either<&'a str, Value>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        self.element().map_err(|error| self.failure = Some(error)).ok()
+        Ok(self.stack.set_pair(table - 2)?)
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left.min(self.reader.rest.len()), Some(self.left))
+    fn wrapped(&mut self, name: &str, text: &[u8]) -> Result<(), Full> {
+        self.wrapper(name, |stack| stack.push_text(text))
+    }
+
+    /// Pushes a table with one field, whose value `push` pushes.
+    fn wrapper(
+        &mut self,
+        name: &str,
+        push: impl FnOnce(&mut Stack<'_>) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        self.stack.push_table(0, 1)?;
+        let table = self.stack.len();
+        self.stack.push_text(name.as_bytes())?;
+        push(self.stack)?;
+        self.stack.set_pair(table)
     }
 }
 
 #[inline]
-fn integer(text: &[u8]) -> mlua::Result<i64> {
-    crate::base::number::parse_i64(text).ok_or_else(malformed)
+fn integer(text: &[u8]) -> Result<i64, Problem> {
+    crate::base::number::parse_i64(text).ok_or(Problem::Malformed)
 }
 
-fn length(text: &[u8]) -> mlua::Result<usize> {
-    usize::try_from(integer(text)?).map_err(|_| malformed())
-}
-
-fn malformed() -> mlua::Error {
-    Raised::refusal("malformed reply").into()
+fn length(text: &[u8]) -> Result<usize, Problem> {
+    usize::try_from(integer(text)?).map_err(|_| Problem::Malformed)
 }

@@ -87,7 +87,7 @@ thread_local! {
     static LOCAL: RefCell<Local> = RefCell::default();
     /// Scripts that the thread has met, and the number of flushes that it has followed: so that threads need not count
     /// references together with every call.
-    static MET: RefCell<(u64, HashMap<Sha, Known>)> = RefCell::default();
+    static MET: RefCell<(u64, HashMap<Sha, Known, ahash::RandomState>)> = RefCell::default();
 }
 
 /// A script that a thread has met.
