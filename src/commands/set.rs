@@ -263,7 +263,7 @@ fn store<'a>(ctx: &mut Context<'_, 'a>, destination: &'a [u8], result: Set, even
 
 /// SINTER key [key ...]
 fn sinter<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let sets = sets_of(&ctx.keys, args.from(1))?;
+    let sets = sets_of(ctx.keys, args.from(1))?;
     let (mark, mut count) = (ctx.reply.mark(), 0);
     for member in intersection(sets) {
         ctx.reply.bulk_item(&member);
@@ -289,42 +289,42 @@ fn sintercard<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         let value = args.integer(index + 1).ok().and_then(|limit| usize::try_from(limit).ok());
         limit = value.ok_or("ERR LIMIT can't be negative")?;
     }
-    let found = intersection(sets_of(&ctx.keys, &args.0[2..options])?);
+    let found = intersection(sets_of(ctx.keys, &args.0[2..options])?);
     ctx.reply.count(if limit == 0 { found.count() } else { found.take(limit).count() });
     Ok(())
 }
 
 /// SINTERSTORE destination key [key ...]
 fn sinterstore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let result = intersection_set(sets_of(&ctx.keys, args.from(2))?, &limits(ctx));
+    let result = intersection_set(sets_of(ctx.keys, args.from(2))?, &limits(ctx));
     store(ctx, args.at(1), result, "sinterstore");
     Ok(())
 }
 
 /// SUNION key [key ...]
 fn sunion<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let result = union(&sets_of(&ctx.keys, args.from(1))?, &limits(ctx));
+    let result = union(&sets_of(ctx.keys, args.from(1))?, &limits(ctx));
     reply_set(ctx, &result);
     Ok(())
 }
 
 /// SUNIONSTORE destination key [key ...]
 fn sunionstore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let result = union(&sets_of(&ctx.keys, args.from(2))?, &limits(ctx));
+    let result = union(&sets_of(ctx.keys, args.from(2))?, &limits(ctx));
     store(ctx, args.at(1), result, "sunionstore");
     Ok(())
 }
 
 /// SDIFF key [key ...]
 fn sdiff<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let result = difference(&sets_of(&ctx.keys, args.from(1))?, &limits(ctx));
+    let result = difference(&sets_of(ctx.keys, args.from(1))?, &limits(ctx));
     reply_set(ctx, &result);
     Ok(())
 }
 
 /// SDIFFSTORE destination key [key ...]
 fn sdiffstore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let result = difference(&sets_of(&ctx.keys, args.from(2))?, &limits(ctx));
+    let result = difference(&sets_of(ctx.keys, args.from(2))?, &limits(ctx));
     store(ctx, args.at(1), result, "sdiffstore");
     Ok(())
 }

@@ -39,8 +39,8 @@ fn sort<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let Some(destination) = options.destination else { return reply_sorted(ctx, args.at(1), &options) };
     let mut list = List::new();
     let limits = limits::list(&ctx.node.config);
-    let sorted = Source::open(&ctx.keys, args.at(1))?.sorted(&ctx.keys, &options)?;
-    each_result(&ctx.keys, &options, &sorted, |found| {
+    let sorted = Source::open(ctx.keys, args.at(1))?.sorted(ctx.keys, &options)?;
+    each_result(ctx.keys, &options, &sorted, |found| {
         found.unwrap_or(Text::Item(Item::Bytes(b""))).with_bytes(|bytes| list.push_back(bytes, limits));
         true
     });
@@ -63,9 +63,9 @@ fn sort_ro<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 }
 
 fn reply_sorted(ctx: &mut Context<'_, '_>, key: &[u8], options: &Options<'_>) -> CommandResult {
-    let sorted = Source::open(&ctx.keys, key)?.sorted(&ctx.keys, options)?;
+    let sorted = Source::open(ctx.keys, key)?.sorted(ctx.keys, options)?;
     ctx.reply.array(sorted.len() * options.get.len().max(1));
-    each_result(&ctx.keys, options, &sorted, |found| {
+    each_result(ctx.keys, options, &sorted, |found| {
         match found {
             Some(found) => found.write(ctx.reply),
             None => ctx.reply.null(),

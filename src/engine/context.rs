@@ -15,7 +15,7 @@ use crate::store::Mode;
 /// Everything that a command may touch. `'a` is the life of its arguments and of its locks.
 pub struct Context<'c, 'a> {
     /// The keys that the command has locked.
-    pub keys: Keyspace<'a>,
+    pub keys: &'c mut Keyspace<'a>,
     /// Where its reply goes.
     pub reply: &'c mut Reply,
     /// The client's state.

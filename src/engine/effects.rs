@@ -11,6 +11,7 @@ use crate::store::{Db, DbKey};
 use crate::value::Value;
 
 /// One change or event of one key.
+#[derive(Clone, Copy)]
 pub(super) struct Change<'a> {
     pub db: usize,
     pub hash: u64,
@@ -50,7 +51,7 @@ pub(super) enum Propagation {
     /// The command as it came, to replicas alone.
     ToReplicas,
     /// What the commands of a script have written.
-    Block(TransactionRecord),
+    Block(Box<TransactionRecord>),
 }
 
 /// The consequences of one command, so far.
@@ -60,20 +61,27 @@ pub struct Effects<'a> {
     /// Number of changes as `rdb_changes_since_last_save` counts them.
     pub(super) dirty: i64,
     pub(super) propagation: Propagation,
-    /// Keys that a write found expired and has deleted: their DELs go first.
-    pub(super) expired: Vec<(usize, Vec<u8>)>,
-    /// Keys that a read found expired: to be deleted after unlocking.
-    pub(super) stale: RefCell<Vec<DbKey>>,
     pub(super) hits: Cell<u32>,
     pub(super) misses: Cell<u32>,
-    /// Keys that were looked for in vain, when somebody wants to be told.
-    pub(super) missed: RefCell<Vec<DbKey>>,
     /// Values to be dropped when no lock is held any more.
     pub(super) garbage: Vec<Value>,
-    /// Tables likewise (FLUSHALL).
-    pub(super) tables: Vec<Db>,
+    /// What few commands have.
+    pub(super) rare: RefCell<Option<Box<Rare>>>,
+}
+
+/// Consequences that few commands have. They are kept apart because every command carries its effects about.
+#[derive(Default)]
+pub(super) struct Rare {
+    /// Keys that a write found expired and has deleted: their DELs go first.
+    pub expired: Vec<(usize, Vec<u8>)>,
+    /// Keys that a read found expired: to be deleted after unlocking.
+    pub stale: Vec<DbKey>,
+    /// Keys that were looked for in vain, when somebody wants to be told.
+    pub missed: Vec<DbKey>,
+    /// Tables to be dropped when no lock is held any more (FLUSHALL).
+    pub tables: Vec<Db>,
     /// Whether the tables are to be dropped before the reply rather than in the background.
-    pub(super) frees_in_place: bool,
+    pub frees_in_place: bool,
 }
 
 impl<'a> Effects<'a> {
@@ -104,7 +112,7 @@ impl<'a> Effects<'a> {
 
     /// Journals the commands of a script.
     pub(super) fn propagate_block(&mut self, block: TransactionRecord) {
-        self.propagation = Propagation::Block(block);
+        self.propagation = Propagation::Block(Box::new(block));
     }
 
     /// Sends the command to replicas, and nothing to the log (PUBLISH).
@@ -113,11 +121,14 @@ impl<'a> Effects<'a> {
     }
 
     /// Takes over what another command has left to do when no lock is held.
-    pub(super) fn absorb(&mut self, other: Effects<'_>) {
-        self.stale.get_mut().append(&mut other.stale.into_inner());
-        self.garbage.extend(other.garbage);
-        self.tables.extend(other.tables);
-        self.frees_in_place |= other.frees_in_place;
+    pub(super) fn absorb(&mut self, other: &mut Effects<'_>) {
+        self.garbage.append(&mut other.garbage);
+        if let Some(mut theirs) = other.rare.get_mut().take() {
+            let ours = self.rare_mut();
+            ours.stale.append(&mut theirs.stale);
+            ours.tables.append(&mut theirs.tables);
+            ours.frees_in_place |= theirs.frees_in_place;
+        }
     }
 
     /// Journals nothing.
@@ -127,8 +138,29 @@ impl<'a> Effects<'a> {
 
     /// Leaves tables to be dropped after unlocking.
     pub(super) fn discard_tables(&mut self, tables: Vec<Db>, in_place: bool) {
-        self.tables.extend(tables);
-        self.frees_in_place = in_place;
+        let rare = self.rare_mut();
+        rare.tables.extend(tables);
+        rare.frees_in_place = in_place;
+    }
+
+    /// What few commands have, to add to it.
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_mut().get_or_insert_default()
+    }
+
+    /// A read has found a key expired.
+    pub(super) fn note_stale(&self, key: DbKey) {
+        self.rare.borrow_mut().get_or_insert_default().stale.push(key);
+    }
+
+    /// A key was looked for in vain, and somebody wants to be told.
+    pub(super) fn note_missed(&self, key: DbKey) {
+        self.rare.borrow_mut().get_or_insert_default().missed.push(key);
+    }
+
+    /// Keys that a write found expired and has deleted.
+    pub(super) fn take_expired(&mut self) -> Vec<(usize, Vec<u8>)> {
+        self.rare.get_mut().as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.expired))
     }
 
     pub(super) fn push(&mut self, change: Change<'a>) {

@@ -46,10 +46,9 @@ pub struct Order<'a> {
 }
 
 /// What running a command has come to, besides its reply.
-pub(super) struct Ran<'a> {
+pub(super) struct Ran {
     pub error: Option<CommandError>,
     pub waiting: Option<Arc<BlockedCall>>,
-    effects: Effects<'a>,
 }
 
 impl<'a> Order<'a> {
@@ -285,9 +284,10 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
         keys.know(order.argv[*place], hash);
     }
-    let mut ran = run(worker, session, reply, order, keys, Call::Direct, Sink::Journal);
+    let mut ran = run(worker, session, reply, order, &mut keys, Call::Direct, Sink::Journal);
+    keys.unlock();
     drop(turn);
-    settle::after(worker, &mut ran.effects);
+    settle::after(worker, &mut keys.effects);
     if node.store.locks().has_errands() && !is_keyed(node, order) {
         errand::run(worker);
     }
@@ -347,7 +347,7 @@ pub(super) fn run_for_waiter<'a>(
     order: &Order<'a>,
     attempt: &Attempt<'_>,
     is_ready: impl Fn(&Keyspace<'_>) -> bool,
-) -> Result<Option<Ran<'a>>, Place> {
+) -> Result<Option<Ran>, Place> {
     let node = &*worker.node;
     let held = match lock(node, order, Patience::Worker) {
         Ok(held) => held,
@@ -360,7 +360,7 @@ pub(super) fn run_for_waiter<'a>(
     if node.pause.holds(|| order.may_change(node)) {
         return Err(Place::Pause);
     }
-    let keys = Keyspace::new(node, held, session, Patience::Worker);
+    let mut keys = Keyspace::new(node, held, session, Patience::Worker);
     if !is_ready(&keys) {
         return Ok(None);
     }
@@ -368,12 +368,11 @@ pub(super) fn run_for_waiter<'a>(
         if attempt.refuse() {
             worker.stats.commands[usize::from(order.command.id)].rejected.add(1);
         }
-        let (held, effects) = keys.release();
-        drop(held);
-        return Ok(Some(Ran { error: Some(error), waiting: None, effects }));
+        return Ok(Some(Ran { error: Some(error), waiting: None }));
     }
-    let mut ran = run(worker, session, reply, order, keys, Call::Waiting(attempt), Sink::Journal);
-    settle::after(worker, &mut ran.effects);
+    let ran = run(worker, session, reply, order, &mut keys, Call::Waiting(attempt), Sink::Journal);
+    keys.unlock();
+    settle::after(worker, &mut keys.effects);
     Ok(Some(ran))
 }
 
@@ -406,13 +405,12 @@ pub(super) fn run_in_transaction<'q>(
     sink: Sink<'_>,
 ) -> (Held<'q>, Effects<'q>) {
     let started = clock::monotonic_ns();
-    let keys = Keyspace::new(node, held, ctx.session, Patience::Worker);
+    let mut keys = Keyspace::new(node, held, ctx.session, Patience::Worker);
     keys.freeze(now_ms);
     let mark = ctx.reply.mark();
     let closing = ctx.session.close;
     ctx.session.speaks = false;
-    let (mut ran, held) =
-        run_keeping(ctx.worker, ctx.session, ctx.reply, order, keys, Call::Transaction, sink);
+    let mut ran = run(ctx.worker, ctx.session, ctx.reply, order, &mut keys, Call::Transaction, sink);
     if ctx.reply.is_too_long() {
         ran.error = Some(overflow(ctx.session));
     }
@@ -427,22 +425,19 @@ pub(super) fn run_in_transaction<'q>(
         ctx.reply.rewind(mark);
     }
     account(ctx.worker, ctx.session, order, started, failed);
-    (held, ran.effects)
+    keys.release()
 }
 
-/// Runs one command of a script under the script's locks. Returns what is left to do without them.
+/// Runs one command of a script on `keys`, under the script's locks.
 pub(super) fn run_in_script<'o>(
-    worker: &'o Worker,
+    worker: &Worker,
     session: &mut Session,
     reply: &mut Reply,
     order: &Order<'o>,
-    held: &'o mut Held<'_>,
-    now_ms: i64,
+    keys: &mut Keyspace<'o>,
     record: &mut TransactionRecord,
-) -> Effects<'o> {
+) {
     let started = clock::monotonic_ns();
-    let keys = Keyspace::new(&worker.node, Held::Lent(held), session, Patience::Worker);
-    keys.freeze(now_ms);
     let mark = reply.mark();
     let ran = run(worker, session, reply, order, keys, Call::Transaction, Sink::Transaction(record));
     let failed = ran.error.is_some();
@@ -452,7 +447,6 @@ pub(super) fn run_in_script<'o>(
         reply.error(&error.0);
     }
     count(worker, order, clock::monotonic_ns() - started, failed);
-    ran.effects
 }
 
 /// A reply has passed the client's hard output limit: it gets this instead, and is closed.
@@ -468,34 +462,22 @@ fn overflow(session: &mut Session) -> CommandError {
     "ERR the reply is longer than the output buffer limit, closing the connection".into()
 }
 
+/// The core: handler, consequences, waiting; all under the locks that `keys` holds.
 fn run<'a>(
     worker: &Worker,
     session: &mut Session,
     reply: &mut Reply,
     order: &Order<'a>,
-    keys: Keyspace<'a>,
+    keys: &mut Keyspace<'a>,
     call: Call<'_>,
     sink: Sink<'_>,
-) -> Ran<'a> {
-    run_keeping(worker, session, reply, order, keys, call, sink).0
-}
-
-/// The core: handler, consequences, waiting; all under the locks that `keys` holds and gives back.
-fn run_keeping<'a>(
-    worker: &Worker,
-    session: &mut Session,
-    reply: &mut Reply,
-    order: &Order<'a>,
-    keys: Keyspace<'a>,
-    call: Call<'_>,
-    sink: Sink<'_>,
-) -> (Ran<'a>, Held<'a>) {
+) -> Ran {
     let written = matches!(&sink, Sink::Transaction(record) if !record.bytes.is_empty());
     let guard = UnwindGuard { worker, order, written };
     let mut ctx = Context { keys, reply, session, node: &worker.node, worker, call, request: None };
     let watched = monitor::watch(worker, ctx.session, call);
     let result = (order.handling.run)(&mut ctx, Args(order.argv));
-    let Context { mut keys, request, .. } = ctx;
+    let Context { keys, reply, session, request, .. } = ctx;
     if let Some(busy) = keys.busy() {
         session.parking = Some(Place::Locks(busy));
     }
@@ -505,11 +487,11 @@ fn run_keeping<'a>(
     if tracks {
         keys.client = session.handle.id;
     }
-    let sequence = settle::settle(worker, flags, order.argv, &mut keys, sink);
+    let sequence = settle::settle(worker, flags, order.argv, keys, sink);
     session.published = session.published.max(sequence);
     session.reveal(sequence.max(keys.gate()));
     if tracks {
-        tracking::remember(worker, session, order, &keys);
+        tracking::remember(worker, session, order, keys);
     }
     if let Some(watched) = watched {
         watched.note(worker, session, order, call, keys.is_in_script());
@@ -518,12 +500,11 @@ fn run_keeping<'a>(
         }
     }
     let waiting = match (request, &result) {
-        (Some(request), Ok(())) => Some(wait(worker, session, reply, order, &mut keys, request)),
+        (Some(request), Ok(())) => Some(wait(worker, session, reply, order, keys, request)),
         _ => None,
     };
     std::mem::forget(guard);
-    let (held, effects) = keys.release();
-    (Ran { error: result.err(), waiting, effects }, held)
+    Ran { error: result.err(), waiting }
 }
 
 fn wait(

@@ -97,6 +97,11 @@ impl<'a> Keyspace<'a> {
         self.now_ms.set(now_ms);
     }
 
+    /// Gives the locks back.
+    pub(super) fn unlock(&mut self) {
+        self.held = Held::Nothing;
+    }
+
     pub(super) fn release(self) -> (Held<'a>, Effects<'a>) {
         (self.held, self.effects)
     }
@@ -150,7 +155,7 @@ impl<'a> Keyspace<'a> {
 
     /// A walk has met this key expired: it is to be deleted after unlocking.
     pub fn note_stale(&self, key: &[u8]) {
-        self.effects.stale.borrow_mut().push((self.db, key.into()));
+        self.effects.note_stale((self.db, key.into()));
     }
 
     /// The command's time in Unix milliseconds: the same for all its questions.
@@ -249,7 +254,7 @@ impl<'a> Keyspace<'a> {
         let hash = self.hash(key);
         let entry = self.part(hash)?.find(hash, key)?;
         if entry.expiry().is_some_and(|at| self.is_past(at)) {
-            self.effects.stale.borrow_mut().push((self.db, key.into()));
+            self.effects.note_stale((self.db, key.into()));
             return None;
         }
         Some(entry)
@@ -486,14 +491,14 @@ impl<'a> Keyspace<'a> {
             if let Some(stripe) = self.held.stripe(self.store.stripe_of(hash)) {
                 stripe.touch(db, key);
             }
-            self.effects.expired.push((db, key.to_vec()));
+            self.effects.rare_mut().expired.push((db, key.to_vec()));
         }
     }
 
     fn miss(&self, key: &[u8]) {
         self.effects.misses.set(self.effects.misses.get() + 1);
         if self.tells_misses {
-            self.effects.missed.borrow_mut().push((self.db, key.into()));
+            self.effects.note_missed((self.db, key.into()));
         }
     }
 

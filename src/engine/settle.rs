@@ -143,30 +143,33 @@ pub(super) fn settle(
     }
     if effects.misses.get() != 0 {
         stats.misses.add(effects.misses.take().into());
-        for (db, key) in effects.missed.take() {
-            worker.tell(event::KEY_MISS, "keymiss", db, &key);
+        if let Some(rare) = effects.rare.get_mut() {
+            for (db, key) in rare.missed.drain(..) {
+                worker.tell(event::KEY_MISS, "keymiss", db, &key);
+            }
         }
     }
     let tells_at_once = matches!(sink, Sink::Journal);
     if flags & (flag::WRITE | flag::MAY_REPLICATE) == 0
         && effects.changes.is_empty()
-        && effects.expired.is_empty()
+        && effects.rare.get_mut().as_ref().is_none_or(|rare| rare.expired.is_empty())
     {
         if tells_at_once {
             worker.send_told(keys.gate());
         }
         return 0;
     }
-    settle_expired(worker, keys);
-    let changes = std::mem::take(&mut keys.effects.changes);
-    for change in &changes {
-        settle_change(worker, keys, change);
+    let expired = keys.effects.take_expired();
+    settle_expired(worker, keys, &expired);
+    for index in 0..keys.effects.changes.len() {
+        let change = keys.effects.changes[index];
+        settle_change(worker, keys, &change);
     }
     let dirty = keys.effects.dirty;
     if dirty > 0 {
         stats.dirty.add(dirty as u64);
     }
-    let sequence = if worker.node.journal.is_on() { record(worker, argv, keys, &changes, sink) } else { 0 };
+    let sequence = if worker.node.journal.is_on() { record(worker, argv, keys, &expired, sink) } else { 0 };
     if tells_at_once {
         worker.send_told(sequence.max(keys.gate()));
     }
@@ -175,15 +178,15 @@ pub(super) fn settle(
 
 /// What is left to do when no lock is held.
 pub(super) fn after(worker: &Worker, effects: &mut Effects<'_>) {
-    for (db, key) in effects.stale.get_mut().drain(..) {
-        expire_key(worker, db, &key);
-    }
     for value in effects.garbage.drain(..) {
         worker.node.free(value);
     }
-    if !effects.tables.is_empty() {
-        let tables = std::mem::take(&mut effects.tables);
-        if effects.frees_in_place { drop(tables) } else { worker.node.free_tables(tables) }
+    let Some(rare) = effects.rare.get_mut().take() else { return };
+    for (db, key) in rare.stale {
+        expire_key(worker, db, &key);
+    }
+    if !rare.tables.is_empty() {
+        if rare.frees_in_place { drop(rare.tables) } else { worker.node.free_tables(rare.tables) }
     }
 }
 
@@ -262,18 +265,16 @@ fn deletion(worker: &Worker, id: Id) -> &'static [u8] {
 }
 
 /// Keys that the command itself found expired and deleted.
-fn settle_expired(worker: &Worker, keys: &mut Keyspace<'_>) {
-    for index in 0..keys.effects.expired.len() {
-        let (db, key) = &keys.effects.expired[index];
-        let (db, key) = (*db, key.clone());
+fn settle_expired(worker: &Worker, keys: &Keyspace<'_>, expired: &[(usize, Vec<u8>)]) {
+    for (db, key) in expired {
         worker.stats.expired.add(1);
         if worker.node.tracking.is_on() {
-            worker.tracked.change(&worker.node, &key, 0, false);
+            worker.tracked.change(&worker.node, key, 0, false);
         }
-        worker.tell(event::EXPIRED, "expired", db, &key);
-        let stripe = keys.held().stripe(keys.store().stripe_of(hash_of(&key)));
-        if stripe.is_some_and(|stripe| stripe.awaited(db, &key)) {
-            worker.ready.borrow_mut().push_back((db, key.into()));
+        worker.tell(event::EXPIRED, "expired", *db, key);
+        let stripe = keys.held().stripe(keys.store().stripe_of(hash_of(key)));
+        if stripe.is_some_and(|stripe| stripe.awaited(*db, key)) {
+            worker.ready.borrow_mut().push_back((*db, key.as_slice().into()));
         }
     }
 }
@@ -328,7 +329,7 @@ fn record(
     worker: &Worker,
     argv: &[&[u8]],
     keys: &mut Keyspace<'_>,
-    changes: &[Change<'_>],
+    expired: &[(usize, Vec<u8>)],
     sink: Sink<'_>,
 ) -> u64 {
     let (db, effects) = (keys.db(), &mut keys.effects);
@@ -339,22 +340,21 @@ fn record(
         Propagation::Instead(records) => records.len(),
         Propagation::Block(block) => block.commands,
     };
-    if effects.expired.len() + own == 0 {
+    if expired.len() + own == 0 {
         return 0;
     }
     let mut touched = Touched::default();
-    let expired = std::mem::take(&mut effects.expired);
     let mut propagation = std::mem::take(&mut effects.propagation);
     match &mut propagation {
         Propagation::Block(block) => touched.append(std::mem::take(&mut block.touched)),
         Propagation::ToReplicas => {}
-        _ => touched.add(&expired, changes),
+        _ => touched.add(expired, &effects.changes),
     }
     let journal = &worker.node.journal;
     let sequence = match (sink, &propagation) {
         (Sink::Transaction(whole), _) => {
             whole.touched.append(touched);
-            write_record(whole, worker, db, &expired, propagation, argv, own);
+            write_record(whole, worker, db, expired, propagation, argv, own);
             return 0;
         }
         (Sink::Journal, Propagation::Verbatim) if expired.is_empty() => {
@@ -370,7 +370,7 @@ fn record(
         }
         (Sink::Journal, _) => {
             let mut whole = TransactionRecord::default();
-            write_record(&mut whole, worker, db, &expired, propagation, argv, own);
+            write_record(&mut whole, worker, db, expired, propagation, argv, own);
             whole.publish(worker)
         }
     };
@@ -409,6 +409,6 @@ fn write_record(
         Propagation::Instead(records) => {
             records.iter().for_each(|record| whole.push(db, |bytes| encode_command(bytes, record.iter())));
         }
-        Propagation::Block(block) => whole.append(block),
+        Propagation::Block(block) => whole.append(*block),
     }
 }

@@ -194,7 +194,7 @@ impl Outcome {
 /// MIGRATE host port key|"" destination-db timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] [KEYS key ...]
 pub(super) fn migrate<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let migration = Migration::parse(args)?;
-    let sent = migration.gather(&ctx.keys, ctx.node.config.is_on(Id::RdbCompression));
+    let sent = migration.gather(ctx.keys, ctx.node.config.is_on(Id::RdbCompression));
     if sent.is_empty() {
         ctx.reply.simple("NOKEY");
         return Ok(());

@@ -51,7 +51,7 @@ pub(super) fn zdiffstore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> Comma
 /// ZINTERCARD numkeys key [key ...] [LIMIT limit]
 pub(super) fn zintercard<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let purpose = Purpose { operation: Operation::Intersection, replies: Replies::Count };
-    let mut query = Query::parse(&ctx.keys, args, 1, purpose, "zintercard")?;
+    let mut query = Query::parse(ctx.keys, args, 1, purpose, "zintercard")?;
     query.sources.sort_by_key(Source::len);
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let (first, others) = query.sources.split_first().ok_or(text::SYNTAX)?;
@@ -66,7 +66,7 @@ pub(super) fn zintercard<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> Comma
 
 fn list<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, operation: Operation, command: &str) -> CommandResult {
     let purpose = Purpose { operation, replies: Replies::Members };
-    let query = Query::parse(&ctx.keys, args, 1, purpose, command)?;
+    let query = Query::parse(ctx.keys, args, 1, purpose, command)?;
     let with_scores = query.with_scores;
     write_members(ctx.reply, query.result(operation).into_iter(), with_scores);
     Ok(())
@@ -79,7 +79,7 @@ fn keep<'a>(
     command: &'static str,
 ) -> CommandResult {
     let purpose = Purpose { operation, replies: Replies::Stored };
-    let query = Query::parse(&ctx.keys, args, 2, purpose, command)?;
+    let query = Query::parse(ctx.keys, args, 2, purpose, command)?;
     let entries = query.result(operation).into_iter().map(shared_entry).collect();
     let result = result_of(ctx, entries);
     store(ctx, args.at(1), result, command);

@@ -13,6 +13,7 @@ use super::super::effects::Effects;
 use super::super::errand::Place;
 use super::super::error::{CommandError, CommandResult, echoed, text};
 use super::super::execute::{self, Order};
+use super::super::keyspace::Keyspace;
 use super::super::node::Node;
 use super::super::plan::Plan;
 use super::super::session::Session;
@@ -104,12 +105,12 @@ pub fn run<'a>(
         result
     });
     let elapsed_us = slot.elapsed_us().unwrap_or_default();
-    let (effects, moves) = (std::mem::take(&mut caller.effects), caller.moves);
+    let (mut effects, moves) = (std::mem::take(&mut caller.effects), caller.moves);
     let mut record = std::mem::take(&mut caller.record);
     drop(caller);
     record.only = None;
     (ctx.session.protocol, ctx.session.db) = (protocol, db);
-    ctx.keys.effects.absorb(effects);
+    ctx.keys.effects.absorb(&mut effects);
     if moves {
         call.script.note_slow();
         *ctx.keys.held_mut() = Held::Nothing;
@@ -448,16 +449,11 @@ impl Caller<'_, '_> {
         self.record.is_mute = !self.replicates;
         // Commands that ask for the client's protocol are to see the script's.
         self.session.protocol = reply.protocol();
-        let effects = execute::run_in_script(
-            self.worker,
-            self.session,
-            reply,
-            order,
-            self.held,
-            self.now_ms,
-            &mut self.record,
-        );
+        let held = Held::Lent(&mut *self.held);
+        let mut keys = Keyspace::new(&self.worker.node, held, self.session, Patience::Worker);
+        keys.freeze(self.now_ms);
+        execute::run_in_script(self.worker, self.session, reply, order, &mut keys, &mut self.record);
+        self.effects.absorb(&mut keys.effects);
         self.session.protocol = Protocol::Resp2;
-        self.effects.absorb(effects);
     }
 }
