@@ -44,6 +44,9 @@ pub(super) struct TransactionRecord {
     pub touched: Touched,
 }
 
+/// What a script's commands mostly take.
+const RECORD_BYTES: usize = 512;
+
 /// Which keys a record has changed, by their hashes.
 #[derive(Default)]
 pub(super) struct Touched {
@@ -81,6 +84,9 @@ impl Touched {
 impl TransactionRecord {
     /// Adds a command that runs in `db`.
     fn push(&mut self, db: usize, encode: impl FnOnce(&mut Vec<u8>)) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(RECORD_BYTES);
+        }
         self.select(db);
         let start = self.bytes.len();
         encode(&mut self.bytes);

@@ -8,6 +8,8 @@ use super::stack::Stack;
 
 /// Commands mostly have fewer arguments than this.
 const ARGUMENTS_INLINE: usize = 16;
+/// And fewer numbers among them.
+const NUMBERS_INLINE: usize = 2;
 /// Numbers are mostly shorter.
 const NUMBER_BYTES: usize = 24;
 /// Whole numbers below this never have an exponent, as before Redis 7.2, which writes 7e15 as `7e+15`: queues keep times and
@@ -15,27 +17,6 @@ const NUMBER_BYTES: usize = 24;
 const WHOLE_MAX: f64 = 1e17;
 
 type NumberText = SmallVec<[u8; NUMBER_BYTES]>;
-
-enum Argument<'k> {
-    Text(&'k [u8]),
-    Number(NumberText),
-}
-
-impl<'k> Argument<'k> {
-    fn of(stack: &'k Stack<'_>, at: usize) -> Option<Self> {
-        match stack.text(at) {
-            Some(text) => Some(Self::Text(text)),
-            None => stack.number(at).map(|number| Self::Number(number_text(number))),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(text) => text,
-        }
-    }
-}
 
 /// Calls `action` with the arguments of a command, which are all there is on the stack. The error is for the script.
 pub(super) fn with_arguments<R>(
@@ -46,10 +27,21 @@ pub(super) fn with_arguments<R>(
     if count == 0 {
         return Err("Please specify at least one argument for this redis lib call");
     }
-    let arguments: Option<SmallVec<[Argument<'_>; ARGUMENTS_INLINE]>> =
-        (1..=count).map(|at| Argument::of(stack, at)).collect();
-    let arguments = arguments.ok_or("Lua redis lib command arguments must be strings or integers")?;
-    let argv: SmallVec<[&[u8]; ARGUMENTS_INLINE]> = arguments.iter().map(Argument::bytes).collect();
+    let mut numbers = SmallVec::<[(usize, NumberText); NUMBERS_INLINE]>::new();
+    let mut argv = SmallVec::<[&[u8]; ARGUMENTS_INLINE]>::new();
+    for at in 1..=count {
+        let text = stack.text(at);
+        if text.is_none() {
+            let number =
+                stack.number(at).ok_or("Lua redis lib command arguments must be strings or integers")?;
+            numbers.push((argv.len(), number_text(number)));
+        }
+        argv.push(text.unwrap_or_default());
+    }
+    // Only now do they stay where they are.
+    for (place, text) in &numbers {
+        argv[*place] = text;
+    }
     Ok(action(&argv))
 }
 
