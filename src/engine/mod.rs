@@ -19,6 +19,7 @@ pub mod histogram;
 pub mod keys;
 pub mod keyspace;
 pub mod lane;
+mod lease;
 pub mod limits;
 pub mod loading;
 mod mail;

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::errand;
 use super::execute;
+use super::lease::Lease;
 use super::node::Node;
 use super::plan::{Plan, keys_of_range};
 use super::session::{ReplyMode, Session};
@@ -137,10 +138,12 @@ impl Batch {
         if session.expects_mail() {
             session.take_mail(reply);
         }
+        let mut lease = Lease::new(worker);
         let mut start = 0;
         for (index, &(end, _)) in self.ends.iter().enumerate() {
             if start < end {
                 let hash = hashes.get(index).copied().flatten();
+                lease.renew(&slices[start..end]);
                 run_one(worker, session, reply, &slices[start..end], hash);
                 if let Some(place) = session.parking.take() {
                     errand::send_away(worker, session, &slices[start..end], reply.protocol(), place);

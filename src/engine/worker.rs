@@ -36,6 +36,9 @@ pub struct Worker {
     pub(super) errands: RefCell<VecDeque<Arc<Errand>>>,
     /// Whether errands are being run.
     pub(super) runs_errands: Cell<bool>,
+    /// Whether the last script had the token, and whether a batch keeps it for the next one.
+    pub(super) had_token: Cell<bool>,
+    pub(super) has_lease: Cell<bool>,
     /// Whether it is a thread of the lane, which may take its time.
     pub(super) is_lane: bool,
     /// Whether it is the thread that runs functions which keep state.
@@ -57,6 +60,8 @@ impl Worker {
             monitored: RefCell::default(),
             errands: RefCell::default(),
             runs_errands: Cell::new(false),
+            had_token: Cell::new(false),
+            has_lease: Cell::new(false),
             is_lane: false,
             is_home: false,
         }

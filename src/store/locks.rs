@@ -17,6 +17,8 @@
 //!    token. Marks are looked at again under the token's lock before an errand is left there, and the owner takes them away
 //!    before it collects errands under the same lock: none is forgotten.
 //! 7. Threads that have nothing else to do wait for the token in place; while they do, nobody else takes it.
+//! 8. A worker that has several scripts at hand may keep the token between them ([`Locks::lease`]), for a moment and without any
+//!    stripe. Its scripts own what they reach under the lease.
 //!
 //! Guards are given back in any order. They are plain parking_lot guards: not `Send`, so the compiler keeps them out of
 //! futures that move, and `await_holding_lock` out of the others.
@@ -120,7 +122,8 @@ pub struct Owned<'a> {
     locks: &'a Locks,
     /// By ascending index.
     guards: Vec<(usize, Guard<'a>)>,
-    _ownership: Ownership<'a>,
+    /// None under a lease.
+    _ownership: Option<Ownership<'a>>,
 }
 
 /// A held stripe.
@@ -314,8 +317,18 @@ impl Locks {
         }))
     }
 
+    /// The token, kept from one command to the next (rule 8); None if it is taken. Whoever gives it back looks for errands.
+    pub fn lease(&self) -> Option<Ownership<'_>> {
+        self.token.try_take(true)
+    }
+
+    /// As [`Locks::own`], for the thread that has the lease and owns nothing else.
+    pub fn own_under_lease(&self) -> Owned<'_> {
+        Owned { locks: self, guards: Vec::new(), _ownership: None }
+    }
+
     fn owned<'a>(&'a self, ownership: Ownership<'a>) -> Owned<'a> {
-        Owned { locks: self, guards: Vec::new(), _ownership: ownership }
+        Owned { locks: self, guards: Vec::new(), _ownership: Some(ownership) }
     }
 
     /// Leaves an errand with the owner whom somebody has to wait for; false if there is nothing to wait for any more.
@@ -640,6 +653,19 @@ mod tests {
         assert!(!locks.has_errands() && locks.next_errand().is_none());
         drop(owned);
         assert!(locks.next_errand().is_some() && locks.next_errand().is_some() && !locks.has_errands());
+    }
+
+    #[cfg(not(tartan_loom))]
+    #[test]
+    fn a_lease_keeps_the_token_and_no_stripe() {
+        let locks = Locks::new(16);
+        let lease = locks.lease().unwrap();
+        locks.own_under_lease().reach(3, Mode::Write);
+        assert!(locks.lock_soon(3, Mode::Write).is_ok() && locks.lease().is_none());
+        assert_eq!(locks.own(Patience::Worker).err(), Some(Busy::Token));
+        assert!(locks.park(Busy::Token, Arc::new(())) && !locks.has_errands());
+        drop(lease);
+        assert!(locks.next_errand().is_some() && locks.own(Patience::Worker).is_ok());
     }
 
     #[cfg(not(tartan_loom))]

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 pub use entry::{Entry, NewValue};
 pub use expiry::ExpiryIndex;
 pub use image::{HandedOver, Image, Left};
-pub use locks::{Busy, Guard, Held, Locks, Mode, Owned, Parked, Patience, Stripes, Wanted};
+pub use locks::{Busy, Guard, Held, Locks, Mode, Owned, Ownership, Parked, Patience, Stripes, Wanted};
 pub use stripe::{Db, DbKey, Stripe, Waiter, Watcher};
 pub use table::{POSITION_BITS, Table};
 pub use unreleased::Unreleased;

@@ -259,7 +259,12 @@ fn take<'a>(ctx: &Context<'_, 'a>, call: &Invocation<'_, 'a>, patience: Patience
             call.keys.iter().for_each(|key| owned.reach(stripe_of(key), Mode::Write));
             Ok(Held::Owned(owned))
         }
-        Reach::Anything => Ok(Held::Owned(store.locks().own(patience)?)),
+        Reach::Anything if ctx.worker.has_lease.get() => Ok(Held::Owned(store.locks().own_under_lease())),
+        Reach::Anything => {
+            let owned = store.locks().own(patience)?;
+            ctx.worker.had_token.set(true);
+            Ok(Held::Owned(owned))
+        }
     }
 }
 
