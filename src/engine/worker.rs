@@ -81,20 +81,27 @@ impl Worker {
     #[inline]
     pub(super) fn tell(&self, class: i64, event: &str, db: usize, key: &[u8]) {
         let wanted = self.node.config.get(Id::NotifyKeyspaceEvents);
-        if wanted & class != 0 {
-            self.tell_wanted(wanted, event, db, key);
+        if wanted & class == 0 {
+            return;
+        }
+        let audience = &self.node.pubsub.audience;
+        if wanted & KEYSPACE != 0 && audience.hears_keys() {
+            self.tell_key(event, db, key);
+        }
+        if wanted & KEYEVENT != 0 && audience.hears_event(event) {
+            self.tell_event(event, db, key);
         }
     }
 
     #[cold]
-    fn tell_wanted(&self, wanted: i64, event: &str, db: usize, key: &[u8]) {
-        if wanted & KEYSPACE != 0 {
-            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
-            self.tell_message(Space::Global, &channel, event.as_bytes());
-        }
-        if wanted & KEYEVENT != 0 {
-            self.tell_message(Space::Global, format!("__keyevent@{db}__:{event}").as_bytes(), key);
-        }
+    fn tell_key(&self, event: &str, db: usize, key: &[u8]) {
+        let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+        self.tell_message(Space::Global, &channel, event.as_bytes());
+    }
+
+    #[cold]
+    fn tell_event(&self, event: &str, db: usize, key: &[u8]) {
+        self.tell_message(Space::Global, format!("__keyevent@{db}__:{event}").as_bytes(), key);
     }
 
     /// Addresses a message to those who listen now; returns their number.

@@ -3,6 +3,8 @@
 //! The registries are concurrent maps that no GET or SET ever touches. A message is encoded once, as RESP2; a RESP3 listener
 //! gets the same bytes with the push sign in front (`>` for `*`), which is the only difference.
 
+mod audience;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::RwLock;
+
+pub use audience::Audience;
 
 use crate::base::glob::{self, Case};
 use crate::resp::encode_command;
@@ -58,11 +62,16 @@ pub struct PubSub {
     shard_channels: DashMap<Box<[u8]>, Listeners>,
     patterns: RwLock<HashMap<Box<[u8]>, Listeners>>,
     pattern_count: AtomicUsize,
+    /// Who may hear of key-space events.
+    pub audience: Audience,
 }
 
 impl PubSub {
     /// Adds a listener to a channel it does not listen to yet.
     pub fn subscribe(&self, space: Space, channel: &[u8], subscriber: Arc<dyn Subscriber>) {
+        if space == Space::Global {
+            self.audience.enter(channel, false);
+        }
         self.space(space).entry(channel.into()).or_default().push(subscriber);
     }
 
@@ -70,13 +79,17 @@ impl PubSub {
     pub fn unsubscribe(&self, space: Space, channel: &[u8], id: u64) {
         let map = self.space(space);
         if let Some(mut listeners) = map.get_mut(channel) {
-            listeners.retain(|listener| listener.id() != id);
+            let left = retain(&mut listeners, |listener| listener != id);
+            if space == Space::Global {
+                self.audience.leave(channel, false, left);
+            }
         }
         map.remove_if(channel, |_, listeners| listeners.is_empty());
     }
 
     /// Adds a listener to a pattern it does not listen to yet.
     pub fn subscribe_pattern(&self, pattern: &[u8], subscriber: Arc<dyn Subscriber>) {
+        self.audience.enter(pattern, true);
         let mut patterns = self.patterns.write();
         patterns.entry(pattern.into()).or_default().push(subscriber);
         self.pattern_count.store(patterns.len(), Ordering::Relaxed);
@@ -86,7 +99,7 @@ impl PubSub {
     pub fn unsubscribe_pattern(&self, pattern: &[u8], id: u64) {
         let mut patterns = self.patterns.write();
         if let Some(listeners) = patterns.get_mut(pattern) {
-            listeners.retain(|listener| listener.id() != id);
+            self.audience.leave(pattern, true, retain(listeners, |listener| listener != id));
             if listeners.is_empty() {
                 patterns.remove(pattern);
             }
@@ -165,15 +178,20 @@ impl PubSub {
         if ids.is_empty() {
             return;
         }
-        let leave = |listeners: &mut Listeners| {
-            listeners.retain(|listener| !ids.contains(&listener.id()));
+        let leave = |listeners: &mut Listeners| retain(listeners, |listener| !ids.contains(&listener));
+        self.channels.retain(|channel, listeners| {
+            self.audience.leave(channel, false, leave(listeners));
             !listeners.is_empty()
-        };
-        for map in [&self.channels, &self.shard_channels] {
-            map.retain(|_, listeners| leave(listeners));
-        }
+        });
+        self.shard_channels.retain(|_, listeners| {
+            leave(listeners);
+            !listeners.is_empty()
+        });
         let mut patterns = self.patterns.write();
-        patterns.retain(|_, listeners| leave(listeners));
+        patterns.retain(|pattern, listeners| {
+            self.audience.leave(pattern, true, leave(listeners));
+            !listeners.is_empty()
+        });
         self.pattern_count.store(patterns.len(), Ordering::Relaxed);
     }
 
@@ -198,6 +216,13 @@ impl PubSub {
             Space::Shard => &self.shard_channels,
         }
     }
+}
+
+/// Keeps the listeners that are such, and returns how many were not.
+fn retain(listeners: &mut Listeners, is_such: impl Fn(u64) -> bool) -> usize {
+    let before = listeners.len();
+    listeners.retain(|listener| is_such(listener.id()));
+    before - listeners.len()
 }
 
 fn send(listeners: &Listeners, bytes: &Bytes, gate: u64) -> usize {

@@ -97,15 +97,17 @@ fn check_user(
         session.close = true;
         return Err(text::NO_AUTH.into());
     }
-    let Some(user) = session.login.user.clone().filter(|user| !user.is_unrestricted()) else { return Ok(()) };
-    judge(&worker.node, &user, order.command, order.argv).map_err(|denial| {
+    let Some(user) = session.login.user.as_ref().filter(|user| !user.is_unrestricted()) else {
+        return Ok(());
+    };
+    judge(&worker.node, user, order.command, order.argv).map_err(|denial| {
         let (reason, object) = match denial {
             Denial::Command => (Reason::Command, order.command.facts.name.as_bytes()),
             Denial::Key(place) => (Reason::Key, order.argv[place]),
             Denial::Channel(place) => (Reason::Channel, order.argv[place]),
         };
         acl.log.note(&worker.node, session, reason, origin, object, user.name());
-        refusal(&user, order.command.facts, denial, origin)
+        refusal(user, order.command.facts, denial, origin)
     })
 }
 

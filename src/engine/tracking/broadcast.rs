@@ -44,6 +44,23 @@ impl Prefixes {
         self.count.store(all.len(), Ordering::SeqCst);
     }
 
+    /// Whether somebody wants to know of this key.
+    pub fn cover(&self, key: &[u8]) -> bool {
+        let all = self.clients.read();
+        let mut most = key;
+        // What lies between a prefix of the key and the key begins with that prefix, too.
+        while let Some((prefix, _)) =
+            all.range::<[u8], _>((Bound::Unbounded, Bound::Included(most))).next_back()
+        {
+            let common = prefix.iter().zip(key).take_while(|(one, other)| one == other).count();
+            if common == prefix.len() {
+                return true;
+            }
+            most = &key[..common];
+        }
+        false
+    }
+
     /// For each prefix and each of its clients, calls `tell` with the keys as a RESP array, if there are any. A client for
     /// which `skips_own` holds is not told of what it was the last to change.
     pub fn match_up(
@@ -105,6 +122,17 @@ mod tests {
         );
         let expected = [(2, "a1 a2 b1 c"), (1, "a1 a2"), (3, "a1"), (1, "b1")];
         assert_eq!(told, expected.map(|(client, keys)| (client, keys.to_owned())));
+        assert!(prefixes.cover(b"anything"));
+        prefixes.remove(b"", 2);
+        for (key, is_covered) in
+            [("a", true), ("ab", true), ("b9", true), ("z", false), ("zz", true), ("zzz", true)]
+        {
+            assert_eq!(prefixes.cover(key.as_bytes()), is_covered, "{key}");
+        }
+        for key in ["", "c", "Z", "zy", "zx"] {
+            assert!(!prefixes.cover(key.as_bytes()), "{key}");
+        }
+        prefixes.add(b"", 2);
         prefixes.remove(b"a", 1);
         prefixes.remove(b"a", 3);
         assert_eq!(prefixes.len(), 3);

@@ -29,7 +29,7 @@ impl Outbox {
     #[cold]
     pub fn change(&self, node: &Node, key: &[u8], by: u64, is_in_script: bool) {
         let tracking = &node.tracking;
-        if tracking.prefixes.len() > 0 {
+        if tracking.prefixes.len() > 0 && tracking.prefixes.cover(key) {
             let by = if is_in_script { 0 } else { by };
             // In one turn several clients may change it: then each of them has to learn of the others.
             let same = |known: &mut u64| *known = if *known == by { by } else { 0 };
