@@ -16,9 +16,9 @@ pub struct Broadcast<'a> {
     links: Vec<Arc<Link>>,
     patience: Duration,
     /// Counts bytes.
-    wrote: &'a dyn Fn(u64),
+    wrote: &'a (dyn Fn(u64) + Sync),
     /// Whether others wait for the image.
-    is_urgent: &'a dyn Fn() -> bool,
+    is_urgent: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<'a> Broadcast<'a> {
@@ -26,8 +26,8 @@ impl<'a> Broadcast<'a> {
     pub fn new(
         links: Vec<Arc<Link>>,
         patience: Duration,
-        wrote: &'a dyn Fn(u64),
-        is_urgent: &'a dyn Fn() -> bool,
+        wrote: &'a (dyn Fn(u64) + Sync),
+        is_urgent: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         Self { links, patience, wrote, is_urgent }
     }

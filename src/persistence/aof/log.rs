@@ -4,7 +4,7 @@
 //! workers' records and hands them to the kernel in one write. While an fsync is going on, which could hold it up, and when
 //! somebody else leads already, it leaves the work to the thread `aof-write` or to the leader. With `always` that thread does
 //! all: one write and one fsync for everyone who waits.
-//! fsync otherwise belongs to the thread `aof-sync`: a second after the first byte that it has not covered. Both threads sleep
+//! fsync otherwise belongs to the thread `aof-sync`: within a second of the first byte that it has not covered. Both threads sleep
 //! when there is nothing to do.
 //!
 //! *When a write fails*, the file is cut back to the last whole record, what was to be written stays in memory and is tried again
@@ -47,7 +47,8 @@ const RETRY: Duration = Duration::from_millis(100);
 const COMPLAINT_PERIOD_MS: i64 = 30_000;
 /// An fsync that takes longer counts as delayed (`aof_delayed_fsync`), as in Redis.
 const FSYNC_PATIENCE_MS: i64 = 2_000;
-const SYNC_PERIOD_US: u64 = 1_000_000;
+/// An fsync begins so long after the one before it, less what that has taken: what is a second old is on the disk.
+const SYNC_PERIOD_US: u64 = 900_000;
 
 /// `appendfsync`: what is done before a reply leaves. The order is the setting's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -584,7 +585,7 @@ impl Shared {
         !orders.stop
     }
 
-    /// The thread `aof-sync`: a second after the first byte that is not synced.
+    /// The thread `aof-sync`: within a second of the first byte that is not synced.
     fn sync_loop(&self) {
         let mut due_us = 0;
         loop {
@@ -602,7 +603,7 @@ impl Shared {
                 }
                 orders.sync = false;
             }
-            due_us = clock::monotonic_us() + SYNC_PERIOD_US;
+            let started_us = clock::monotonic_us();
             let is_left = !self.orders.lock().left.is_empty();
             if is_left || self.policy() == Fsync::EverySecond && !self.suspended.load(Ordering::Relaxed) {
                 // A failure is kept and tried again by `aof-write`.
@@ -610,6 +611,8 @@ impl Shared {
                     self.order_write();
                 }
             }
+            let took_us = clock::monotonic_us() - started_us;
+            due_us = started_us + SYNC_PERIOD_US - took_us.min(SYNC_PERIOD_US / 2);
         }
     }
 }
