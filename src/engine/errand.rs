@@ -21,7 +21,7 @@ use super::transaction;
 use super::worker::Worker;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
-use crate::resp::{Protocol, Reply};
+use crate::resp::Reply;
 use crate::store::{Busy, DbKey, Mode};
 
 /// A worker runs errands of others for as long, in microseconds, then leaves them to the lane.
@@ -149,12 +149,13 @@ pub fn refuse(worker: &Worker, request: &mut Request, reason: &'static str) {
     }
 }
 
-/// Sends the request that `session` has just been refused on its way. What stays in `session` waits for it.
+/// Sends the request that `session` has just been refused on its way. What stays in `session` waits for it, as do the replies
+/// `before` its own.
 pub(super) fn send_away(
     worker: &Worker,
     session: &mut Session,
     argv: &[&[u8]],
-    protocol: Protocol,
+    before: &Reply,
     place: Place,
 ) {
     let mut stays = Session::new(session.handle.clone(), session.authenticated);
@@ -163,8 +164,8 @@ pub(super) fn send_away(
     // What earlier replies wait for stays with them.
     (session.gate, stays.gate) = (stays.gate, 0);
     std::mem::swap(&mut session.held, &mut stays.held);
-    let mut reply = Reply::new(protocol);
-    reply.set_bytes_max(usize::MAX);
+    let mut reply = Reply::new(before.protocol());
+    reply.set_bytes_max(before.bytes_left());
     let argv = argv.iter().map(|argument| argument.to_vec()).collect();
     let away = Arc::new(Away {
         handle: session.handle.clone(),

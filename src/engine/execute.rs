@@ -25,7 +25,7 @@ use super::worker::Worker;
 use crate::base::hash::hash as hash_of;
 use crate::base::{clock, log};
 use crate::config::Id;
-use crate::resp::Reply;
+use crate::resp::{Mark, Reply};
 use crate::store::{Busy, Held, Mode, Patience, Stripe, Wanted};
 
 /// How much of a name or of arguments that nobody knows is told back.
@@ -284,7 +284,7 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     if let (Plan::One(place, _), Some(hash)) = (node.plan(order.command), order.hash) {
         keys.know(order.argv[*place], hash);
     }
-    let mut ran = run(worker, session, reply, order, &mut keys, Call::Direct, Sink::Journal);
+    let ran = run(worker, session, reply, order, &mut keys, Call::Direct, Sink::Journal);
     keys.unlock();
     drop(turn);
     settle::after(worker, &mut keys.effects);
@@ -294,14 +294,14 @@ fn run_direct(worker: &Worker, session: &mut Session, reply: &mut Reply, order: 
     if session.parking.is_some() {
         return reply.rewind(mark);
     }
-    if reply.is_too_long() {
-        ran.error = Some(overflow(session));
-    }
     let failed = ran.error.is_some();
     if let Some(error) = ran.error {
         reply.rewind(mark);
         count_error(worker, &error);
         reply.error(&error.0);
+    }
+    if reply.is_too_long() {
+        overflow(session, reply, mark);
     }
     if session.published != 0 {
         session.last_write = session.published;
@@ -410,15 +410,15 @@ pub(super) fn run_in_transaction<'q>(
     let mark = ctx.reply.mark();
     let closing = ctx.session.close;
     ctx.session.speaks = false;
-    let mut ran = run(ctx.worker, ctx.session, ctx.reply, order, &mut keys, Call::Transaction, sink);
-    if ctx.reply.is_too_long() {
-        ran.error = Some(overflow(ctx.session));
-    }
+    let ran = run(ctx.worker, ctx.session, ctx.reply, order, &mut keys, Call::Transaction, sink);
     let failed = ran.error.is_some();
     if let Some(error) = ran.error {
         ctx.reply.rewind(mark);
         count_error(ctx.worker, &error);
         ctx.reply.error(&error.0);
+    }
+    if ctx.reply.is_too_long() {
+        overflow(ctx.session, ctx.reply, mark);
     }
     // After CLIENT KILL of oneself there is nobody to answer; after CLIENT REPLY OFF only what speaks all the same.
     if closing || ctx.session.reply_mode.is_mute() && !ctx.session.speaks {
@@ -449,9 +449,14 @@ pub(super) fn run_in_script<'o>(
     count(worker, order, clock::monotonic_ns() - started, failed);
 }
 
-/// A reply has passed the client's hard output limit: it gets this instead, and is closed.
+/// A reply has passed the client's hard output limit: the connection is closed without it, as Redis does. What the client does
+/// not want to read counts for nothing.
 #[cold]
-fn overflow(session: &mut Session) -> CommandError {
+fn overflow(session: &mut Session, reply: &mut Reply, mark: Mark) {
+    reply.rewind(mark);
+    if session.reply_mode.is_mute() || session.overflowed {
+        return;
+    }
     let handle = &session.handle;
     log::warning!(
         "Client id={} addr={} closed: a reply is longer than its output buffer limit",
@@ -459,7 +464,7 @@ fn overflow(session: &mut Session) -> CommandError {
         handle.address
     );
     session.close = true;
-    "ERR the reply is longer than the output buffer limit, closing the connection".into()
+    session.overflowed = true;
 }
 
 /// The core: handler, consequences, waiting; all under the locks that `keys` holds.

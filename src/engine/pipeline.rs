@@ -146,7 +146,7 @@ impl Batch {
                 lease.renew(&slices[start..end]);
                 run_one(worker, session, reply, &slices[start..end], hash);
                 if let Some(place) = session.parking.take() {
-                    errand::send_away(worker, session, &slices[start..end], reply.protocol(), place);
+                    errand::send_away(worker, session, &slices[start..end], reply, place);
                 }
                 if std::mem::take(&mut session.deferred) {
                     // What was sent inline can't be read again: unanswered, it may be sent again.

@@ -150,6 +150,8 @@ pub struct Session {
     pub login: Login,
     /// Whether the connection is to be closed when the reply has been sent.
     pub close: bool,
+    /// Whether nothing more is sent before that: a reply was longer than the client's output limit.
+    pub overflowed: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
     /// What the command that runs has written stays, whatever CLIENT REPLY says.
@@ -384,6 +386,7 @@ impl Session {
             authenticated,
             login: Login::default(),
             close: false,
+            overflowed: false,
             reply_mode: ReplyMode::On,
             speaks: false,
             queue: None,

@@ -32,6 +32,8 @@ use crate::resp::{Parser, Protocol, Reply, Segment};
 
 /// Room that is made for a read.
 const READ_BYTES: usize = 16 * 1024;
+/// Room that a worker's buffer for replies has from the first one on.
+const REPLY_BYTES: usize = 16 * 1024;
 /// Buffers larger than this are not kept for the next one.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 /// Replies are written at this size though more requests are there.
@@ -232,6 +234,9 @@ impl Connection {
                 return false;
             }
             let stop = self.run_batches();
+            if self.session.overflowed {
+                return false;
+            }
             if self.session.away.is_some() && self.reply.len() < WRITE_BYTES {
                 return true;
             }
@@ -261,12 +266,29 @@ impl Connection {
         self.session.handle.is_killed()
     }
 
-    fn run_batches(&mut self) -> Stop {
+    /// Takes the worker's buffer for replies unless there are replies already.
+    fn borrow_reply(&mut self) {
         if let Some(tail) = self.reply.output().single()
             && tail.capacity() == 0
         {
             LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.1, tail));
+            if tail.capacity() == 0 {
+                tail.reserve(REPLY_BYTES);
+            }
         }
+    }
+
+    /// Gives it back once all has been sent.
+    fn return_reply(&mut self) {
+        if self.reply.is_empty()
+            && let Some(tail) = self.reply.output().single()
+        {
+            lend(tail, |lent| &mut lent.1);
+        }
+    }
+
+    fn run_batches(&mut self) -> Stop {
+        self.borrow_reply();
         let limit_bytes = self.worker.node.config.output_limit(self.class()).hard_bytes as usize;
         let left = if limit_bytes == 0 { usize::MAX } else { limit_bytes.saturating_sub(self.unsent_bytes) };
         self.reply.set_bytes_max(left);
@@ -366,11 +388,7 @@ impl Connection {
         } else {
             self.buffer.shrink_to(2 * self.buffer.len() + READ_BYTES);
         }
-        if self.reply.is_empty()
-            && let Some(tail) = self.reply.output().single()
-        {
-            lend(tail, |lent| &mut lent.1);
-        }
+        self.return_reply();
     }
 
     /// What has come from elsewhere: the end of waiting, messages, or the order to close.
@@ -399,10 +417,13 @@ impl Connection {
             self.session.take_mail(&mut self.reply);
             return self.turn().await;
         }
+        self.borrow_reply();
         if self.session.take_some_mail(&mut self.reply, WRITE_BYTES) {
             self.session.handle.signal.raise();
         }
-        self.hold().await && self.flush() && self.within_output_limit()
+        let open = self.hold().await && self.flush() && self.within_output_limit();
+        self.return_reply();
+        open
     }
 
     /// Goes on with the session that a request has brought back, and with its reply.
@@ -424,7 +445,7 @@ impl Connection {
             return self.turn().await;
         }
         self.session.handle.leave();
-        if self.hold().await && self.flush() {
+        if !self.session.overflowed && self.hold().await && self.flush() {
             self.linger().await;
         }
         false
@@ -615,6 +636,16 @@ impl Connection {
 
     fn queue_output(&mut self) {
         self.unsent_bytes += self.reply.len();
+        // A buffer that is mostly empty is not given away.
+        if let Some(tail) = self.reply.output().single()
+            && tail.len() <= tail.capacity() / 2
+        {
+            if !tail.is_empty() {
+                self.unsent.push_back(Segment::Owned(tail.as_slice().to_vec()));
+                tail.clear();
+            }
+            return;
+        }
         self.unsent.extend(self.reply.output().take());
     }
 

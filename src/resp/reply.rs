@@ -183,6 +183,11 @@ impl Reply {
         self.bytes_max = bytes_max;
     }
 
+    /// How many more bytes may be written before [`Reply::is_too_long`].
+    pub fn bytes_left(&self) -> usize {
+        self.bytes_max.saturating_sub(self.output.len())
+    }
+
     /// Whether more has been written than the client may leave unread. Whoever writes as much as an argument says stops then.
     #[inline]
     pub fn is_too_long(&self) -> bool {

@@ -91,6 +91,11 @@ impl Server {
         eventually("the server ends", || self.process.try_wait().unwrap().is_some());
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap()
+    }
+
     /// A server with this many workers.
     pub fn with_workers(workers: usize) -> Self {
         if program().contains("tartan") {
