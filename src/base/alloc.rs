@@ -15,6 +15,12 @@ use mimalloc::MiMalloc;
 /// How far a thread's own count may run ahead of the total, in bytes.
 const FOLD_BYTES: i64 = 32 * 1024;
 
+/// The same where it matters, near a limit.
+const FOLD_NEAR_LIMIT_BYTES: i64 = 1024;
+
+/// What a thread that goes to sleep may keep to itself, in bytes.
+const FOLD_IDLE_BYTES: i64 = 4096;
+
 /// Allocations up to this size are moved when they shrink by a size class.
 const MOVED_BYTES_MAX: usize = 128 * 1024;
 
@@ -36,6 +42,30 @@ pub struct CountingAllocator;
 /// Bytes in use by the whole process, within [`FOLD_BYTES`] per thread.
 pub fn used_bytes() -> usize {
     USED.0.load(Ordering::Relaxed).max(0) as usize
+}
+
+/// As [`used_bytes`], with all that the calling thread has taken so far.
+pub fn used_bytes_now() -> usize {
+    settle_thread();
+    used_bytes()
+}
+
+/// Bytes in use above a limit, 0 below it. Near the limit each thread that asks folds its count sooner, so that a small limit
+/// is not passed by what writers have not told yet.
+#[inline]
+pub fn bytes_above(limit: usize) -> usize {
+    if used_bytes().saturating_add(FOLD_BYTES as usize) < limit {
+        return 0;
+    }
+    bytes_above_near(limit)
+}
+
+#[cold]
+fn bytes_above_near(limit: usize) -> usize {
+    if DELTA.get().abs() >= FOLD_NEAR_LIMIT_BYTES {
+        settle_thread();
+    }
+    used_bytes().saturating_sub(limit)
 }
 
 /// The most that [`used_bytes`] has been when [`note_peak`] looked.
@@ -111,6 +141,13 @@ fn count(bytes: i64) {
 #[cold]
 fn fold(bytes: i64) {
     USED.0.fetch_add(bytes, Ordering::Relaxed);
+}
+
+/// The calling thread goes to sleep: what it has not told yet nobody would learn for long.
+pub fn settle_idle_thread() {
+    if DELTA.get().abs() >= FOLD_IDLE_BYTES {
+        settle_thread();
+    }
 }
 
 /// Folds the calling thread's count into the total, so that a quiet moment reads exactly.

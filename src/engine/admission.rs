@@ -52,8 +52,9 @@ pub(super) fn check(worker: &Worker, session: &mut Session, order: &Order<'_>) -
     if lacks_replicas(&worker.node) && flags.contains(flag::WRITE) && !session.replays {
         return Err(text::NO_REPLICAS.into());
     }
+    // Redis evicts before any command; here those that read keys leave it to the others.
     if worker.node.config.get(Id::MaxMemory) != 0
-        && flags.contains(flag::WRITE)
+        && !flags.contains(flag::READONLY)
         && !session.replays
         && !super::evict::make_room(worker)
         && flags.contains(flag::DENYOOM)

@@ -18,6 +18,8 @@ use crate::store::{Db, Entry, Mode, Stripe};
 const POOL_MAX: usize = 16;
 /// Random buckets looked at for one round of samples before giving up: a store may be all but empty.
 const TRIES_MAX: usize = 4096;
+/// Elements by which the size of a collection is estimated.
+const SIZE_SAMPLES: usize = 5;
 
 /// `maxmemory-policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,11 @@ impl Policy {
         Self { volatile, order }
     }
 
+    /// Whether it matters when or how often a key was accessed.
+    pub fn looks_at_access(self) -> bool {
+        self.is_lru() || self.is_lfu()
+    }
+
     /// Whether access bits decide by their age.
     pub fn is_lru(self) -> bool {
         self.order == Order::Lru
@@ -80,7 +87,7 @@ impl Policy {
 pub fn excess_bytes(node: &Node) -> usize {
     match node.config.get_unsigned(Id::MaxMemory) as usize {
         0 => 0,
-        limit => alloc::used_bytes().saturating_sub(limit.saturating_add(node.feed.excess_bytes())),
+        limit => alloc::bytes_above(limit.saturating_add(node.feed.excess_bytes())),
     }
 }
 
@@ -109,19 +116,22 @@ fn evict(worker: &Worker) -> bool {
 fn evict_some(worker: &Worker, policy: Policy) -> bool {
     let config = &worker.node.config;
     let deadline_us = clock::monotonic_us() + time_us(config.get(Id::MaxMemoryEvictionTenacity) as u32);
-    loop {
-        alloc::settle_thread();
-        if excess_bytes(&worker.node) == 0 || !may_change(&worker.node) {
-            return true;
-        }
-        if !evict_one(worker, policy) {
+    alloc::settle_thread();
+    // What has been freed makes room once it is dropped, and clients that are told take room for a moment: neither is a reason
+    // to evict more.
+    let mut wanted = excess_bytes(&worker.node);
+    while wanted > 0 && may_change(&worker.node) {
+        let Some(freed) = evict_one(worker, policy) else {
             // What is being freed in the background will make room yet.
             return worker.node.lazy_pending.load(std::sync::atomic::Ordering::Relaxed) > 0;
-        }
+        };
         if clock::monotonic_us() > deadline_us {
             return true;
         }
+        alloc::settle_thread();
+        wanted = wanted.saturating_sub(freed).min(excess_bytes(&worker.node));
     }
+    true
 }
 
 /// `maxmemory-eviction-tenacity` as a time limit: up to 10, linear to 500 us; above, 15% more each; 100: no limit.
@@ -139,33 +149,34 @@ fn may_change(node: &Node) -> bool {
     !node.is_closing() && !node.is_loading() && !node.pause.is_on()
 }
 
-fn evict_one(worker: &Worker, policy: Policy) -> bool {
+/// Evicts the best key that is found. Returns about how many bytes it took; None when nothing may go.
+fn evict_one(worker: &Worker, policy: Policy) -> Option<usize> {
     for _ in 0..POOL_MAX {
-        let Some(candidate) = choose(worker, policy) else { return false };
-        if remove(worker, policy, &candidate) {
-            return true;
+        let candidate = choose(worker, policy)?;
+        if let Some(bytes) = remove(worker, policy, &candidate) {
+            return Some(bytes);
         }
     }
     // Only stale candidates: the store is changing under us, so try again later.
-    true
+    Some(0)
 }
 
 /// Evicts a candidate, unless it has gone or may not be evicted any more: it may have lost its expiry since it was sampled.
-fn remove(worker: &Worker, policy: Policy, candidate: &Candidate) -> bool {
+/// Returns about how many bytes it took.
+fn remove(worker: &Worker, policy: Policy, candidate: &Candidate) -> Option<usize> {
     let store = &worker.node.store;
     let hash = hash_of(&candidate.key);
-    let Ok(mut guard) = store.locks().lock_soon(store.stripe_of(hash), Mode::Write) else { return false };
-    let Some(stripe) = guard.stripe_mut().filter(|_| may_change(&worker.node)) else { return false };
-    let entry = stripe.db(candidate.db).and_then(|part| part.find(hash, &candidate.key));
-    if entry.is_none_or(|entry| policy.volatile && entry.expiry().is_none()) {
-        return false;
+    let mut guard = store.locks().lock_soon(store.stripe_of(hash), Mode::Write).ok()?;
+    let stripe = guard.stripe_mut().filter(|_| may_change(&worker.node))?;
+    let entry = stripe.db(candidate.db)?.find(hash, &candidate.key)?;
+    if policy.volatile && entry.expiry().is_none() {
+        return None;
     }
-    let removed = remove_told(worker, stripe, candidate.db, &candidate.key, Removal::Evicted);
+    let bytes = entry.entry_bytes() + entry.value().heap_bytes(SIZE_SAMPLES);
+    let removed = remove_told(worker, stripe, candidate.db, &candidate.key, Removal::Evicted)?;
     drop(guard);
-    removed.is_some_and(|value| {
-        worker.node.free(value);
-        true
-    })
+    worker.node.free(removed);
+    Some(bytes)
 }
 
 /// Samples, puts what it finds into the pool, and takes the best.
@@ -320,7 +331,7 @@ mod tests {
         }
         let policy = Policy::of(&node.config);
         let candidates = if policy.volatile { KEYS / 2 } else { KEYS };
-        (0..candidates / 2).for_each(|_| assert!(evict_one(&worker, policy)));
+        (0..candidates / 2).for_each(|_| assert!(evict_one(&worker, policy).is_some()));
         let left: Vec<usize> = (0..KEYS).filter(|number| has(&node, &name(*number))).collect();
         let persistent = left.iter().filter(|number| !expires(**number)).count();
         let might_have_gone = left.iter().filter(|number| !policy.volatile || expires(**number));

@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::errand::{self, Errand};
 use super::node::Node;
 use super::worker::Worker;
-use crate::base::log;
+use crate::base::{alloc, log};
 use crate::scripting::STACK_BYTES;
 
 /// The most threads of the lane.
@@ -136,5 +136,6 @@ fn run(node: &Arc<Node>, place: usize) {
             errand::run_one(&worker, &errand);
         }
         errand::run(&worker);
+        alloc::settle_idle_thread();
     }
 }

@@ -233,7 +233,9 @@ pub fn remove_told(
     why: Removal,
 ) -> Option<crate::value::Value> {
     let hash = hash_of(key);
-    let entry = stripe.db_mut(db).remove(hash, key)?;
+    let part = stripe.db_mut(db);
+    let entry = part.remove(hash, key)?;
+    part.release_empty();
     stripe.touch(db, key);
     if worker.node.tracking.is_on() {
         worker.tracked.change(&worker.node, key, 0, false);

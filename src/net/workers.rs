@@ -64,7 +64,8 @@ impl Workers {
         };
         for id in 0..node.workers() {
             let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().on_thread_park(alloc::settle_idle_thread).build()?;
             let (node, tracker) = (node.clone(), workers.connections.clone());
             let work = move || LocalSet::new().block_on(&runtime, serve(id, node, receiver, tracker));
             let thread = std::thread::Builder::new().name(format!("worker-{id}"));

@@ -39,6 +39,9 @@ pub enum Parsed {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProtocolError(pub String);
 
+/// A request with more arguments than this does not leave its list's memory to the next one.
+const KEPT_ARGUMENTS_MAX: usize = 1024;
+
 /// State between looks at the same buffer.
 #[derive(Default)]
 pub struct Parser {
@@ -68,6 +71,7 @@ impl Parser {
         if self.missing == 0 {
             // Of a request that has been handed over already.
             self.arguments.clear();
+            self.arguments.shrink_to(KEPT_ARGUMENTS_MAX);
         }
         for range in &mut self.arguments {
             *range = range.start - bytes..range.end - bytes;
@@ -350,6 +354,17 @@ mod tests {
             parser.consumed(keep);
         }
         (requests, None)
+    }
+
+    #[test]
+    fn many_arguments_leave_no_large_list_behind() {
+        let mut parser = Parser::default();
+        let mut buffer = b"*100000\r\n".to_vec();
+        buffer.extend(b"$1\r\nx\r\n".repeat(100_000));
+        assert!(matches!(parser.parse(&mut buffer, OPEN), Ok(Parsed::Request)));
+        assert_eq!(parser.arguments().len(), 100_000);
+        parser.consumed(buffer.len());
+        assert!(parser.arguments.capacity() <= KEPT_ARGUMENTS_MAX);
     }
 
     fn check(input: &[u8], expected: &[&[&[u8]]], error: Option<&str>) {

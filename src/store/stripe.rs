@@ -117,6 +117,13 @@ impl Db {
         Some(entry)
     }
 
+    /// Gives the table's memory back if nothing is left in it: eviction must free what keys have taken. Not while an image walks it.
+    pub fn release_empty(&mut self) {
+        if self.table.is_empty() && self.share.is_none() {
+            self.table = Table::default();
+        }
+    }
+
     /// Sets or clears a key's expiry; false if there is no such key.
     pub fn set_expiry(&mut self, hash: u64, key: &[u8], expiry_ms: Option<i64>) -> bool {
         let Some(entry) = self.find_mut(hash, key) else { return false };

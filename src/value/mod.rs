@@ -125,6 +125,19 @@ pub enum ValueRef<'a> {
 }
 
 impl ValueRef<'_> {
+    /// Bytes it takes beside its key's entry, those of a collection's elements estimated from `samples` of them; 0: from all.
+    pub fn heap_bytes(self, samples: usize) -> usize {
+        match self {
+            Self::Integer(_) | Self::Text(_) => 0,
+            Self::Large(large) => large.heap_bytes(),
+            Self::List(list) => list.heap_bytes(samples),
+            Self::Set(set) => set.heap_bytes(samples),
+            Self::Hash(hash) => hash.heap_bytes(samples),
+            Self::ZSet(zset) => zset.heap_bytes(samples),
+            Self::Stream(stream) => stream.heap_bytes(samples),
+        }
+    }
+
     /// How many elements it has, a string being one.
     pub fn elements(self) -> usize {
         match self {

@@ -64,11 +64,14 @@ pub(super) fn idletime<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> Command
     Ok(())
 }
 
-/// OBJECT REFCOUNT key: values are not shared, but small integers look as they do in Redis.
+/// OBJECT REFCOUNT key: values are not shared, but small integers look as they do in Redis, which shares them unless a policy
+/// asks for each one's access.
 pub(super) fn refcount<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
+    let config = &ctx.node.config;
+    let shares = config.get(Id::MaxMemory) == 0 || !Policy::of(config).looks_at_access();
     match ctx.keys.look(args.at(2)).map(Entry::value) {
         None => ctx.reply.null(),
-        Some(ValueRef::Integer(number)) if (0..SHARED_INTEGERS).contains(&number) => {
+        Some(ValueRef::Integer(number)) if shares && (0..SHARED_INTEGERS).contains(&number) => {
             ctx.reply.integer(SHARED_COUNT);
         }
         Some(_) => ctx.reply.integer(1),

@@ -108,13 +108,12 @@ pub(super) struct MemoryFigures {
 }
 
 impl MemoryFigures {
-    /// As it is now.
-    pub fn gather(node: &Node, store: &StoreFigures) -> Self {
-        alloc::settle_thread();
+    /// As it is now. `used` is what was in use before anything was gathered: who asks shall not count himself.
+    pub fn gather(node: &Node, used: usize, store: &StoreFigures) -> Self {
         alloc::note_peak();
         Self {
-            used: alloc::used_bytes(),
-            peak: alloc::peak_bytes(),
+            used,
+            peak: alloc::peak_bytes().max(used),
             resident: process::resident_bytes(),
             startup: node.startup_bytes,
             clients: node.clients.iter().map(|client| bytes_of(&client)).sum(),

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::REDIS_VERSION;
 use super::figures::{MemoryFigures, StoreFigures};
 use super::process::{self, CpuTime};
-use crate::base::clock;
+use crate::base::{alloc, clock};
 use crate::config::Id;
 use crate::engine::acl::Reason;
 use crate::engine::stats::WorkerStats;
@@ -78,7 +78,9 @@ pub fn text(node: &Node, sections: &[&[u8]]) -> String {
 }
 
 fn write(node: &Node, gather: &dyn Fn() -> StoreFigures, wanted: &[&[u8]]) -> String {
-    let mut page = Page { node, gather, store: OnceCell::new(), text: String::with_capacity(8192) };
+    let used_bytes = alloc::used_bytes_now();
+    let text = String::with_capacity(8192);
+    let mut page = Page { node, used_bytes, gather, store: OnceCell::new(), text };
     for (name, shown, write_section) in SECTIONS {
         if !is_wanted(name, *shown, wanted) {
             continue;
@@ -108,6 +110,8 @@ fn is_wanted(name: &str, shown: Shown, wanted: &[&[u8]]) -> bool {
 /// INFO's text as it grows.
 struct Page<'n> {
     node: &'n Node,
+    /// Memory in use before this.
+    used_bytes: usize,
     /// Walks over the stripes, for the sections that ask for [`Page::store`].
     gather: &'n dyn Fn() -> StoreFigures,
     store: OnceCell<StoreFigures>,
@@ -226,7 +230,7 @@ fn clients(page: &mut Page<'_>) {
 
 fn memory(page: &mut Page<'_>) {
     let node = page.node;
-    let figures = MemoryFigures::gather(node, page.store());
+    let figures = MemoryFigures::gather(node, page.used_bytes, page.store());
     let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
     page.bytes("used_memory", figures.used);
     page.bytes("used_memory_rss", figures.resident);

@@ -7,7 +7,6 @@ use crate::engine::{
 };
 use crate::resp::Reply;
 use crate::store::Entry;
-use crate::value::ValueRef;
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
@@ -64,22 +63,13 @@ fn samples(args: Args<'_>) -> Result<usize, CommandError> {
 /// The entry with its value, and its place in the table: a slot and a tag in a bucket that is, on average, three quarters full.
 fn entry_bytes(entry: &Entry, samples: usize) -> usize {
     const PLACE_BYTES: usize = 12;
-    let value_bytes = match entry.value() {
-        ValueRef::Integer(_) | ValueRef::Text(_) => 0,
-        ValueRef::Large(large) => large.heap_bytes(),
-        ValueRef::List(list) => list.heap_bytes(samples),
-        ValueRef::Set(set) => set.heap_bytes(samples),
-        ValueRef::Hash(hash) => hash.heap_bytes(samples),
-        ValueRef::ZSet(zset) => zset.heap_bytes(samples),
-        ValueRef::Stream(stream) => stream.heap_bytes(samples),
-    };
-    PLACE_BYTES + entry.entry_bytes() + value_bytes
+    PLACE_BYTES + entry.entry_bytes() + entry.value().heap_bytes(samples)
 }
 
 fn figures(ctx: &Context<'_, '_>) -> (StoreFigures, MemoryFigures) {
-    let keys = &ctx.keys;
+    let (keys, used) = (&ctx.keys, alloc::used_bytes_now());
     let store = StoreFigures::gather(ctx.node, |index, look| keys.with_stripe(index, look));
-    let memory = MemoryFigures::gather(ctx.node, &store);
+    let memory = MemoryFigures::gather(ctx.node, used, &store);
     (store, memory)
 }
 

@@ -1,7 +1,7 @@
 //! MEMORY beyond USAGE.
 
 use crate::support::client::encode;
-use crate::support::{Reply, Server, eventually};
+use crate::support::{Client, Reply, Server, eventually};
 
 /// The value of a field in a reply of names and values.
 fn field<'r>(reply: &'r Reply, name: &str) -> &'r Reply {
@@ -58,4 +58,101 @@ fn purging_gives_memory_back() {
     assert!(client.call(&["MEMORY", "MALLOC-STATS"]).text().contains("committed"));
     client.send(&encode(&["MEMORY", "PURGE", "now"])).unwrap();
     assert!(client.read().unwrap().is_error("ERR wrong number of arguments for 'memory|purge' command"));
+}
+
+fn used(client: &mut Client) -> usize {
+    let info = client.call(&["INFO", "memory"]).text();
+    info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().parse().unwrap()
+}
+
+/// The limit is kept within some KB, whatever INFO itself and empty tables take: 100 KB of small keys, then as many again.
+#[test]
+fn a_small_limit_is_kept() {
+    const SLACK: usize = 4096;
+    let server = Server::start(&["--server-threads", "2"]);
+    let mut client = server.client();
+    let set = |client: &mut Client, number: usize| {
+        client.call(&["SETEX", &format!("key:{}", number * 7919 % 1_000_003), "10000", "x"])
+    };
+    for policy in ["allkeys-random", "volatile-lru", "volatile-ttl"] {
+        client.call(&["FLUSHALL"]);
+        let limit = used(&mut client) + 100 * 1024;
+        client.call(&["CONFIG", "SET", "maxmemory", &limit.to_string(), "maxmemory-policy", policy]);
+        let mut keys = 0;
+        while used(&mut client) + SLACK <= limit {
+            set(&mut client, keys);
+            keys += 1;
+        }
+        for number in keys..2 * keys {
+            let reply = set(&mut client, number);
+            assert_eq!(reply, Reply::Simple("OK".into()), "{policy}, {number} of {keys}");
+        }
+        let used = used(&mut client);
+        assert!(used < limit + SLACK, "{policy}: {used} of {limit}");
+        assert!(client.call(&["DBSIZE"]).integer() as usize > keys / 2, "{policy}");
+        client.call(&["CONFIG", "SET", "maxmemory", "0"]);
+    }
+}
+
+/// As in Redis every command makes room, not only those that take some.
+#[test]
+fn who_asks_for_figures_makes_room() {
+    let server = Server::start(&["--maxmemory-policy", "allkeys-random", "--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.call(&["DEBUG", "PAUSE-CRON", "1"]);
+    client.call(&["DEBUG", "POPULATE", "1000", "key", "1000"]);
+    let limit = used(&mut client) - 100_000;
+    // Within a transaction the change itself evicts nothing.
+    client.call(&["MULTI"]);
+    client.call(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
+    client.call(&["EXEC"]);
+    eventually("some keys go", || {
+        client.call(&["INFO"]);
+        client.call(&["DBSIZE"]).integer() < 950
+    });
+    assert!(client.call(&["DBSIZE"]).integer() > 700);
+}
+
+#[test]
+fn a_request_with_many_arguments_leaves_nothing_behind() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let before = used(&mut client);
+    let members: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
+    let add: Vec<&str> = ["SADD", "set"].into_iter().chain(members.iter().map(String::as_str)).collect();
+    client.call(&add);
+    client.call(&["UNLINK", "set"]);
+    eventually("memory comes back", || used(&mut client) < before + 300_000);
+}
+
+#[test]
+fn integers_are_shared_as_far_as_redis_would() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let mut check = |maxmemory: &str, policy: &str, expected: i64| {
+        client.call(&["CONFIG", "SET", "maxmemory", maxmemory, "maxmemory-policy", policy]);
+        client.call(&["SET", "key", "1"]);
+        assert_eq!(client.call(&["OBJECT", "REFCOUNT", "key"]).integer(), expected, "{maxmemory} {policy}");
+    };
+    check("0", "allkeys-lru", i64::from(i32::MAX));
+    check("1gb", "allkeys-random", i64::from(i32::MAX));
+    check("1gb", "allkeys-lru", 1);
+    check("1gb", "volatile-lfu", 1);
+}
+
+/// What has been sent leaves no buffer with each of those who listen.
+#[test]
+fn messages_leave_no_memory_behind() {
+    const LISTENERS: usize = 100;
+    let server = Server::start(&["--server-threads", "2"]);
+    let mut client = server.client();
+    let mut listeners: Vec<Client> = (0..LISTENERS).map(|_| server.client()).collect();
+    listeners.iter_mut().for_each(|listener| _ = listener.call(&["SUBSCRIBE", "channel"]));
+    let before = used(&mut client);
+    let message = "x".repeat(50_000);
+    assert_eq!(client.call(&["PUBLISH", "channel", &message]).integer(), LISTENERS as i64);
+    for listener in &mut listeners {
+        assert_eq!(listener.read().unwrap().items()[2].text(), message);
+    }
+    eventually("buffers are given back", || used(&mut client) < before + 1_000_000);
 }
