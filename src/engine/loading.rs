@@ -434,7 +434,7 @@ impl Replay for Player {
         self.commands += 1;
         if execute::find(&self.worker.node, arguments).is_none() {
             let name = arguments.first().map_or_else(Default::default, |name| String::from_utf8_lossy(name));
-            return Err(format!("Unknown command '{name}' "));
+            return Err(format!("Unknown command '{name}'"));
         }
         execute::execute(&self.worker, &mut self.session, &mut self.reply, arguments, None);
         let refused = self.reply.output().single().and_then(|reply| reply.strip_prefix(b"-"));

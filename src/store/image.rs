@@ -58,6 +58,8 @@ pub struct Image {
     handed_bytes: AtomicUsize,
     /// The store's: writers hand over faster than is taken.
     pressed: Arc<AtomicBool>,
+    /// The store's: bytes handed over so far.
+    copied_bytes: Arc<AtomicUsize>,
     over: AtomicBool,
 }
 
@@ -145,6 +147,7 @@ impl Share {
             return;
         }
         left.entries.push(handed);
+        self.image.copied_bytes.fetch_add(bytes, Ordering::Relaxed);
         if self.image.handed_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > HANDED_BYTES_MAX {
             self.image.pressed.store(true, Ordering::Relaxed);
         }
@@ -201,11 +204,13 @@ impl Store {
             epochs.last = epochs.last % EPOCH_MAX + 1;
             epochs.last
         };
+        self.copied_bytes.store(0, Ordering::Relaxed);
         let image = Arc::new(Image {
             epoch,
             left: Mutex::default(),
             handed_bytes: AtomicUsize::new(0),
             pressed: self.pressed.clone(),
+            copied_bytes: self.copied_bytes.clone(),
             over: AtomicBool::new(false),
         });
         let mut held = self.locks().hold_all(Mode::Write);
@@ -244,6 +249,12 @@ impl Store {
     #[inline]
     pub fn is_pressed(&self) -> bool {
         self.pressed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that writers have copied for the image that is being made, or for the last one. What large values copy of
+    /// themselves does not count.
+    pub fn copied_bytes(&self) -> usize {
+        self.copied_bytes.load(Ordering::Relaxed)
     }
 
     fn set_epochs_back(&self) {

@@ -12,7 +12,7 @@ mod table;
 mod unreleased;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -37,6 +37,7 @@ pub struct Store {
     epochs: Mutex<image::Epochs>,
     /// Writers are to wait for the image being made.
     pressed: Arc<AtomicBool>,
+    copied_bytes: Arc<AtomicUsize>,
 }
 
 impl Store {
@@ -49,6 +50,7 @@ impl Store {
             shift: u64::BITS - stripes.ilog2(),
             epochs: Mutex::default(),
             pressed: Arc::default(),
+            copied_bytes: Arc::default(),
         }
     }
 

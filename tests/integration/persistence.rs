@@ -511,6 +511,37 @@ fn a_start_refuses_what_it_cannot_load_in_full() {
 }
 
 #[test]
+fn a_log_with_a_command_that_there_is_not_is_refused() {
+    let folder = Folder::new();
+    folder.manifest("file only.aof seq 1 type i\n");
+    fs::write(folder.path("appendonlydir/only.aof"), "*1\r\n$3\r\nbla\r\n").unwrap();
+    let log = folder.refused(LOG);
+    assert!(log.contains("Unknown command 'bla' reading the append only file only.aof at offset 0"), "{log}");
+}
+
+/// What writers copy for a snapshot is told while it is made and afterwards.
+#[test]
+fn copies_for_a_snapshot_are_told() {
+    let folder = Folder::new();
+    let server = folder.start(&["--rdb-key-save-delay", "10000"]);
+    let mut client = server.client();
+    run(&mut client, "DEBUG POPULATE 2000 key 500");
+    assert_eq!(info(&mut client, "current_cow_size"), "0");
+    ok(&mut client, "BGSAVE");
+    await_info(&mut client, "rdb_bgsave_in_progress", "1");
+    eventually("writers copy", || {
+        for number in 1000..1016 {
+            run(&mut client, &format!("SETRANGE key:{number} 0 changed"));
+        }
+        info(&mut client, "current_cow_size").parse::<usize>().unwrap() >= 8000
+    });
+    ok(&mut client, "CONFIG SET rdb-key-save-delay 0");
+    await_info(&mut client, "rdb_bgsave_in_progress", "0");
+    assert_eq!(info(&mut client, "current_cow_size"), "0");
+    assert!(info(&mut client, "rdb_last_cow_size").parse::<usize>().unwrap() >= 8000);
+}
+
+#[test]
 fn a_torn_end_of_the_log_is_cut_off() {
     let folder = saved();
     change(&folder.path("appendonlydir/appendonly.aof.2.incr.aof"), |bytes| bytes.truncate(bytes.len() - 1));

@@ -303,12 +303,22 @@ fn persistence(page: &mut Page<'_>) {
     let now_ms = clock::unix_ms();
     let word = |ok: bool| if ok { "ok" } else { "err" };
     page.field("loading", u8::from(node.is_loading()));
-    page.zeros(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
+    page.field("async_loading", 0);
     let (keys, total) = node.saving.progress();
     let running = node.saving.look(|state| state.running);
     let is_saving = matches!(running, Some((Job::Snapshot | Job::Sync, _)));
     let is_rewriting = matches!(running, Some((Job::Rewrite | Job::SwitchOn, _)));
-    let (keys, total) = if is_saving || is_rewriting { (keys, total) } else { (0, 0) };
+    let is_running = is_saving || is_rewriting;
+    let (keys, total) = match (is_running, total) {
+        (false, _) => (0, 0),
+        // The image's cut is still to come.
+        (true, 0) => (0, page.store().keys() as u64),
+        (true, total) => (keys, total),
+    };
+    let copied_bytes = if is_running { node.store.copied_bytes() } else { 0 };
+    page.field("current_cow_peak", copied_bytes);
+    page.field("current_cow_size", copied_bytes);
+    page.field("current_cow_size_age", 0);
     page.field("current_fork_perc", format_args!("{:.2}", 100.0 * keys as f64 / total.max(1) as f64));
     page.field("current_save_keys_processed", keys);
     page.field("current_save_keys_total", total);
@@ -324,7 +334,7 @@ fn persistence(page: &mut Page<'_>) {
         page.field("rdb_last_bgsave_time_sec", state.snapshots.seconds);
         page.field("rdb_current_bgsave_time_sec", since(is_saving));
         page.field("rdb_saves", state.snapshots.count);
-        page.zeros(&["rdb_last_cow_size"]);
+        page.field("rdb_last_cow_size", state.snapshots.copied_bytes);
         let loaded = &node.load_progress;
         page.field("rdb_last_load_keys_expired", loaded.expired.load(Relaxed));
         page.field("rdb_last_load_keys_loaded", loaded.keys.load(Relaxed));
@@ -337,7 +347,8 @@ fn persistence(page: &mut Page<'_>) {
         page.field("aof_rewrites", state.rewrites.count);
         page.field("aof_rewrites_consecutive_failures", state.rewrites.failures);
         page.field("aof_last_write_status", word(!node.journal.is_failing()));
-        page.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+        page.field("aof_last_cow_size", state.rewrites.copied_bytes);
+        page.zeros(&["module_fork_in_progress", "module_fork_last_cow_size"]);
         if node.log.is_open() {
             let stats = node.log.stats();
             page.field("aof_current_size", node.saving.log_bytes(node, state));

@@ -86,6 +86,7 @@ impl Saving {
         let note = |history: &mut History| {
             history.tried_ms = now_ms;
             history.seconds = seconds;
+            history.copied_bytes = node.store.copied_bytes();
             match &outcome {
                 Ok(()) => {
                     history.ok = true;

@@ -40,11 +40,13 @@ pub struct History {
     pub failures: u64,
     /// Unix time in milliseconds of the last try.
     pub tried_ms: i64,
+    /// Bytes that writers copied for it meanwhile.
+    pub copied_bytes: usize,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { ok: true, seconds: -1, count: 0, failures: 0, tried_ms: 0 }
+        Self { ok: true, seconds: -1, count: 0, failures: 0, tried_ms: 0, copied_bytes: 0 }
     }
 }
 
