@@ -29,6 +29,9 @@ pub struct Setting {
     pub kind: Kind,
     /// Whether CONFIG SET may change it.
     pub is_live: bool,
+    /// Whether Redis does not have it. One that is fixed at the start may be set to what it is, so that tools can write back all
+    /// that they have read but for the fixed ones they know.
+    pub is_own: bool,
     /// Whether CONFIG SET may change it only where `enable-protected-configs` allows.
     pub is_protected: bool,
     /// The range into which an accepted number is moved.
@@ -209,7 +212,8 @@ pub(super) const fn replica_of(name: &'static str) -> Setting {
 impl Setting {
     const fn new(name: &'static str, kind: Kind) -> Setting {
         let (alias, clamp) = (None, None);
-        let (is_live, is_protected, is_hidden, per_cpu, is_inert) = (false, false, false, false, false);
+        let (is_live, is_own, is_protected, is_hidden, per_cpu, is_inert) =
+            (false, false, false, false, false, false);
         let (default_only, check, synonym) = (None, None, None);
         Setting {
             id: Id::Bind,
@@ -217,6 +221,7 @@ impl Setting {
             alias,
             kind,
             is_live,
+            is_own,
             is_protected,
             clamp,
             is_hidden,
@@ -238,6 +243,11 @@ impl Setting {
 
     pub(super) const fn live(self) -> Setting {
         Setting { is_live: true, ..self }
+    }
+
+    /// Not in Redis.
+    pub(super) const fn own(self) -> Setting {
+        Setting { is_own: true, ..self }
     }
 
     pub(super) const fn protected(self) -> Setting {

@@ -19,6 +19,8 @@ use super::setting::{Kind, Reason, Setting, Value};
 use super::special::{ClientClass, OutputLimit, OutputLimits, change_directory, current_directory};
 use super::table::{COUNT, Id, SETTINGS, find, row};
 
+const IMMUTABLE: &str = "can't set immutable config";
+
 /// The settings of a server.
 #[derive(Debug)]
 pub struct Config {
@@ -231,6 +233,9 @@ impl Config {
             let earlier = changes.iter().rev().find(|change| change.id == row.id);
             let old = earlier.map_or_else(|| self.value(row), |change| change.new.clone());
             let new = row.parse(&words_of(row, value), &old).map_err(|reason| refusal(spelling, reason))?;
+            if !row.is_live && new != old {
+                return Err(refusal(spelling, IMMUTABLE));
+            }
             changes.push(Change { id: row.id, old, new });
         }
         self.store_all(Changes(changes))
@@ -281,7 +286,7 @@ impl Config {
             let given = String::from_utf8_lossy(name).into_owned();
             let Some((row, spelling)) = find(name) else { return Err(SetError::Unknown(name.to_vec())) };
             let reason = match row {
-                row if !row.is_live => "can't set immutable config",
+                row if !(row.is_live || row.is_own && spelling == row.name) => IMMUTABLE,
                 row if row.is_protected && !self.allows_protected(is_local) => "can't set protected config",
                 _ if rows.iter().any(|(_, earlier)| *earlier == spelling) => "duplicate parameter",
                 _ => {
@@ -427,10 +432,12 @@ mod tests {
         check(&[("hz", "9"), ("HZ", "8")], &failed("HZ", "duplicate parameter"));
         check(&[("HZ", "a")], &failed("hz", integer));
         check(&[("hash-max-ziplist-entries", "9"), ("port", "abc")], &failed("port", integer));
-        check(
-            &[("hz", "9"), ("databases", "3"), ("foo", "4")],
-            &failed("databases", "can't set immutable config"),
-        );
+        check(&[("hz", "9"), ("databases", "3"), ("foo", "4")], &failed("databases", IMMUTABLE));
+        // One of our own may be set to what it is.
+        check(&[("hz", "9"), ("databases", "16")], &failed("databases", IMMUTABLE));
+        check(&[("hz", "9"), ("metrics-port", "1")], &failed("metrics-port", IMMUTABLE));
+        check(&[("hz", "9"), ("io-threads", "1")], &failed("io-threads", IMMUTABLE));
+        assert_eq!(set(&config, &[("metrics-port", "9121"), ("log-format", "redis")]), Ok(vec![]));
         check(&[("hz", "9"), ("dir", "/")], &failed("dir", "can't set protected config"));
         check(
             &[("client-output-buffer-limit", "NORMAL  1   2 3 replica 7 8 9")],

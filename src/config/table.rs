@@ -101,7 +101,7 @@ settings! {
 
     // Process.
     /// Worker threads. Not in Redis, whose `io-threads` is its alias; default: the CPUs granted to the container.
-    ServerThreads = number("server-threads", 1, 256, 1).alias("io-threads").per_cpu();
+    ServerThreads = number("server-threads", 1, 256, 1).alias("io-threads").per_cpu().own();
     /// Accepted for Redis's sake; workers always read.
     IoThreadsDoReads = boolean("io-threads-do-reads", false).inert();
     /// Number of databases.
@@ -158,7 +158,7 @@ settings! {
     /// Log file; empty: standard output.
     LogFile = text("logfile", "");
     /// Form of log lines. Not in Redis.
-    LogFormat = choice("log-format", &["redis", "json"], 0);
+    LogFormat = choice("log-format", &["redis", "json"], 0).own();
     /// Log to syslog as well.
     SyslogEnabled = boolean("syslog-enabled", false);
     /// The name there.
@@ -170,7 +170,7 @@ settings! {
     /// Show a banner even when the log is no terminal.
     AlwaysShowLogo = boolean("always-show-logo", false);
     /// Port of the metrics endpoint; 0: none. Not in Redis.
-    MetricsPort = number("metrics-port", 0, 65_535, 9121);
+    MetricsPort = number("metrics-port", 0, 65_535, 9121).own();
 
     // Memory.
     /// Bytes of data at which eviction starts; 0: no limit.
