@@ -4,7 +4,8 @@
 //! (SIGSEGV and its kin) are left to the system, whose core dump tells more than a handler could.
 
 use std::backtrace::Backtrace;
-use std::panic::{self, PanicHookInfo};
+use std::fmt::Display;
+use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::log;
@@ -20,12 +21,20 @@ pub fn set_reports(on: bool) {
 pub fn report_panics() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |bug| match REPORTS.load(Relaxed) {
-        true => log::warning!("{}", report(bug, &Backtrace::force_capture())),
+        true => log::warning!("{}", report(&bug, &Backtrace::force_capture())),
         false => before(bug),
     }));
 }
 
-fn report(bug: &PanicHookInfo<'_>, trace: &Backtrace) -> String {
+/// Ends the process at once, as a crash would, with a report of where it was (if reports are written).
+pub fn abort(why: &str) -> ! {
+    if REPORTS.load(Relaxed) {
+        log::warning!("{}", report(&why, &Backtrace::force_capture()));
+    }
+    std::process::abort()
+}
+
+fn report(bug: &dyn Display, trace: &Backtrace) -> String {
     let (thread, version) = (std::thread::current(), env!("CARGO_PKG_VERSION"));
     let name = thread.name().unwrap_or("unnamed");
     format!(
@@ -47,7 +56,7 @@ mod tests {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |bug| {
             if std::thread::current().name() == Some("buggy") {
-                *kept.lock().unwrap() = report(bug, &Backtrace::force_capture());
+                *kept.lock().unwrap() = report(&bug, &Backtrace::force_capture());
             }
         }));
         let thread = std::thread::Builder::new().name("buggy".into()).spawn(|| panic!("seven is not eight"));

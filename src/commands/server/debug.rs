@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::debug_protocol::reply_of;
 use super::digest::Digest;
-use crate::base::log;
+use crate::base::{crash, log};
 use crate::commands::generic::object::encoding_of;
 use crate::config::{Id, parse_bytes};
 use crate::engine::acl;
@@ -62,6 +62,8 @@ const HELP: &[&str] = &[
     "    * MERGE: keys that are there already are replaced.",
     "REPLYBUFFER (PEAK-RESET-TIME <milliseconds|NEVER|RESET>|RESIZING <0|1>)",
     "    Without effect: idle connections have no reply buffers whose sizes could change.",
+    "SEGFAULT",
+    "    Crash: write a bug report into the log and abort. Nothing is saved.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Whether keys are expired in the background.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -102,7 +104,7 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         (b"protocol", 3) => return reply_of(args.at(2), ctx.reply),
         (b"quicklist-packed-threshold", 3) => return packed_threshold(ctx, args),
         (b"replybuffer", 4) => return reply_buffer(ctx, args),
-        (b"segfault", 2) => return Err("ERR DEBUG SEGFAULT is refused: it would end the server".into()),
+        (b"segfault", 2) => crash::abort("DEBUG SEGFAULT"),
         (b"pause-cron", 3) => switch(ctx.reply, args, &ctx.node.cron_paused),
         (b"set-active-expire", 3) => switch(ctx.reply, args, &ctx.node.active_expire),
         (b"set-disable-deny-scripts", 3) => switch(ctx.reply, args, &ctx.node.scripts_call_all),

@@ -177,3 +177,14 @@ fn shutdown_ends_the_server() {
     assert!(client.try_call(&["SHUTDOWN", "NOSAVE"]).is_err());
     eventually("the port is closed", || Client::try_connect(server.port).is_err());
 }
+
+#[test]
+fn a_crash_on_demand_is_reported() {
+    let mut server = Server::start(&["--enable-debug-command", "yes"]);
+    assert!(server.client().try_call(&["DEBUG", "SEGFAULT"]).is_err());
+    server.await_end();
+    let log = server.log();
+    for part in ["BUG REPORT START", "DEBUG SEGFAULT", "STACK TRACE", "BUG REPORT END"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+}
