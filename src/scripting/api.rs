@@ -165,8 +165,8 @@ impl Native for MayRun {
     fn run(stack: &mut Stack<'_>, _: &Shared) -> Outcome {
         const UNKNOWN: &str = "Invalid command passed to redis.acl_check_cmd()";
         let answer = with_arguments(stack, |argv| ask(|host| host.may_run(argv)).flatten());
+        stack.clear();
         match answer.and_then(|answer| answer.ok_or(UNKNOWN)) {
-            // Nothing else is on the stack but the arguments.
             Ok(answer) if stack.push_boolean(answer).is_ok() => Outcome::Returns,
             Ok(_) => Outcome::Raises,
             Err(reason) => {
@@ -186,6 +186,8 @@ enum Pushed {
 fn call(stack: &mut Stack<'_>, shared: &Shared) -> Pushed {
     const OUTSIDE: &str = "redis.call can only be called inside a script invocation";
     let called = with_arguments(stack, |argv| shared.call(argv));
+    // Many arguments would leave no room for the reply.
+    stack.clear();
     let reply = match called.and_then(|reply| reply.ok_or(OUTSIDE)) {
         Ok(reply) => reply,
         Err(reason) => return refuse(stack, reason),
@@ -201,7 +203,7 @@ fn call(stack: &mut Stack<'_>, shared: &Shared) -> Pushed {
 
 /// Pushes an error of the `redis` table itself. If there is no room for it, what is on top serves.
 fn refuse(stack: &mut Stack<'_>, reason: &str) -> Pushed {
-    stack.pop(stack.len());
+    stack.clear();
     let _ = push_error(stack, format!("ERR {reason}").as_bytes(), false);
     Pushed::Error
 }
