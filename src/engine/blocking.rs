@@ -309,6 +309,10 @@ impl Waiter for BlockedCall {
         self.id
     }
 
+    fn on_removal(&self) -> bool {
+        self.on_removal
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

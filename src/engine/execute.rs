@@ -401,12 +401,12 @@ pub(super) fn run_in_transaction<'q>(
     node: &'q Node,
     order: &Order<'q>,
     held: Held<'q>,
-    now_ms: i64,
+    now_us: i64,
     sink: Sink<'_>,
 ) -> (Held<'q>, Effects<'q>) {
     let started = clock::monotonic_ns();
     let mut keys = Keyspace::new(node, held, ctx.session, Patience::Worker);
-    keys.freeze(now_ms);
+    keys.freeze(now_us);
     let mark = ctx.reply.mark();
     let closing = ctx.session.close;
     ctx.session.speaks = false;

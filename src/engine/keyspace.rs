@@ -40,7 +40,7 @@ pub struct Keyspace<'a> {
     held: Held<'a>,
     db: usize,
     first: (&'a [u8], u64),
-    now_ms: Cell<i64>,
+    now_us: Cell<i64>,
     touch: Touch,
     tells_misses: bool,
     /// Nothing expires by itself: what is replayed says when.
@@ -74,7 +74,7 @@ impl<'a> Keyspace<'a> {
             held,
             db: session.db,
             first: (&NO_KEY, 0),
-            now_ms: Cell::new(0),
+            now_us: Cell::new(0),
             touch: if session.no_touch { Touch::No } else { Touch::of(&node.config) },
             tells_misses: node.config.get(Id::NotifyKeyspaceEvents) & event::KEY_MISS != 0,
             replays: session.replays,
@@ -92,9 +92,9 @@ impl<'a> Keyspace<'a> {
         self.first = (key, hash);
     }
 
-    /// Freezes time at `now_ms` (EXEC).
-    pub(super) fn freeze(&self, now_ms: i64) {
-        self.now_ms.set(now_ms);
+    /// Freezes time at `now_us` (EXEC).
+    pub(super) fn freeze(&self, now_us: i64) {
+        self.now_us.set(now_us);
     }
 
     /// Gives the locks back.
@@ -161,10 +161,16 @@ impl<'a> Keyspace<'a> {
     /// The command's time in Unix milliseconds: the same for all its questions.
     #[inline]
     pub fn now_ms(&self) -> i64 {
-        if self.now_ms.get() == 0 {
-            self.now_ms.set(clock::unix_ms());
+        self.now_us() / 1000
+    }
+
+    /// The same in microseconds.
+    #[inline]
+    pub fn now_us(&self) -> i64 {
+        if self.now_us.get() == 0 {
+            self.now_us.set(clock::unix_us());
         }
-        self.now_ms.get()
+        self.now_us.get()
     }
 
     /// Whether a key that expires at this time is gone. While a log is replayed it is not: what comes later in the log may have
@@ -258,6 +264,12 @@ impl<'a> Keyspace<'a> {
             return None;
         }
         Some(entry)
+    }
+
+    /// A key that is there, expired or not.
+    pub fn find_stale(&self, key: &[u8]) -> Option<&Entry> {
+        let hash = self.hash(key);
+        self.part(hash)?.find(hash, key)
     }
 
     /// Puts a copy of a key, if it is there, into a stripe of the caller's own.

@@ -216,14 +216,14 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
         let reason = text::LOADING;
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: {reason}")));
     }
-    let now_ms = clock::unix_ms();
-    if is_touched(ctx.session, &held, node, now_ms) {
+    let now_us = clock::unix_us();
+    if is_touched(ctx.session, &held, node, now_us / 1000) {
         // Whatever has touched them was written before now.
         ctx.session.reveal(node.journal.sequence() - 1);
         ctx.reply.null_array();
         return Ok(());
     }
-    run_locked(ctx, node, &orders, held, now_ms);
+    run_locked(ctx, node, &orders, held, now_us);
     Ok(())
 }
 
@@ -289,7 +289,7 @@ fn run_locked<'q>(
     node: &'q Node,
     orders: &'q [Order<'q>],
     mut held: Held<'q>,
-    now_ms: i64,
+    now_us: i64,
 ) {
     let mut journaled = TransactionRecord::default();
     if !ctx.session.reply_mode.is_mute() {
@@ -304,7 +304,7 @@ fn run_locked<'q>(
             continue;
         }
         let (back, effects) =
-            execute::run_in_transaction(ctx, node, order, held, now_ms, Sink::Transaction(&mut journaled));
+            execute::run_in_transaction(ctx, node, order, held, now_us, Sink::Transaction(&mut journaled));
         held = back;
         leftovers.push(effects);
     }

@@ -29,6 +29,8 @@ pub trait Watcher: Send + Sync {
 pub trait Waiter: Send + Sync {
     /// Which waiter it is, for taking it out again.
     fn id(&self) -> u64;
+    /// Whether it also waits for the key to go.
+    fn on_removal(&self) -> bool;
     /// For the engine, which knows what its waiters are.
     fn as_any(&self) -> &dyn std::any::Any;
 }
@@ -317,9 +319,16 @@ impl Stripe {
             .map_or_else(Vec::new, |queue| queue.iter().cloned().collect())
     }
 
-    /// Numbers of keys watched and waited for.
-    pub fn registered(&self) -> (usize, usize) {
-        (self.watchers.as_ref().map_or(0, |map| map.len()), self.waiters.as_ref().map_or(0, |map| map.len()))
+    /// Number of keys that someone watches.
+    pub fn watched_count(&self) -> usize {
+        self.watchers.as_ref().map_or(0, |map| map.len())
+    }
+
+    /// Numbers of keys that someone waits for, and of those whose removal someone waits for.
+    pub fn awaited_counts(&self) -> (usize, usize) {
+        let Some(map) = &self.waiters else { return (0, 0) };
+        let on_removal = map.values().filter(|queue| queue.iter().any(|waiter| waiter.on_removal()));
+        (map.len(), on_removal.count())
     }
 }
 

@@ -110,6 +110,7 @@ fn what_has_written_is_not_stopped_and_the_server_can_end_without_it() {
     assert!(run(&mut client, "SCRIPT KILL").is_error("UNKILLABLE"));
     sleep(Duration::from_millis(400));
     assert!(run(&mut client, "SAVE").is_error(BUSY));
+    assert!(run(&mut client, "SYNC").is_error(BUSY));
     let started = Instant::now();
     assert!(client.try_call(&["SHUTDOWN", "NOSAVE"]).is_err());
     server.await_end();

@@ -226,7 +226,7 @@ fn digest_values(ctx: &mut Context<'_, '_>, args: Args<'_>) {
 }
 
 fn object(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
-    let entry = ctx.keys.peek(args.at(2)).ok_or(CommandError::from(text::NO_SUCH_KEY))?;
+    let entry = ctx.keys.find_stale(args.at(2)).ok_or(CommandError::from(text::NO_SUCH_KEY))?;
     let lru = entry.access();
     let line = format!(
         "Value at:{entry:p} refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",

@@ -17,6 +17,8 @@ pub(super) struct StoreFigures {
     pub watched_keys: usize,
     /// Keys that somebody waits for.
     pub awaited_keys: usize,
+    /// Keys whose removal somebody waits for.
+    pub awaited_removals: usize,
 }
 
 /// What it has found in one database.
@@ -59,9 +61,10 @@ impl StoreFigures {
             figures.expiry_bytes += part.expiry().heap_bytes();
             figures.sample_ttl(part, now_ms);
         }
-        let (watched, awaited) = stripe.registered();
-        self.watched_keys += watched;
+        let (awaited, removals) = stripe.awaited_counts();
+        self.watched_keys += stripe.watched_count();
         self.awaited_keys += awaited;
+        self.awaited_removals += removals;
         self.keys_per_stripe_max = self.keys_per_stripe_max.max(keys);
     }
 

@@ -225,7 +225,7 @@ fn clients(page: &mut Page<'_>) {
     page.field("tracking_clients", node.tracking.figures().clients);
     page.field("clients_in_timeout_table", timing);
     page.field("total_blocking_keys", page.store().awaited_keys);
-    page.field("total_blocking_keys_on_nokey", 0);
+    page.field("total_blocking_keys_on_nokey", page.store().awaited_removals);
 }
 
 fn memory(page: &mut Page<'_>) {

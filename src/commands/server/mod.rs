@@ -20,7 +20,7 @@ pub mod title;
 
 use std::sync::atomic::Ordering;
 
-use crate::base::{clock, log};
+use crate::base::log;
 use crate::commands::command_docs;
 use crate::engine::node::{Manner, ShutdownRequest};
 use crate::engine::{
@@ -55,7 +55,7 @@ fn db_size<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
 
 /// TIME
 fn time<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
-    let now_us = clock::unix_us();
+    let now_us = ctx.keys.now_us();
     ctx.reply.array(2);
     ctx.reply.bulk_integer(now_us / 1_000_000);
     ctx.reply.bulk_integer(now_us % 1_000_000);

@@ -2,6 +2,7 @@
 
 use crate::base::number::parse_i64;
 use crate::base::quoting;
+use crate::config::Id;
 use crate::engine::replicas::{self, Request};
 use crate::engine::{Args, CommandError, CommandResult, Context, Handling, Row, keyless, text};
 use crate::replication::{Content, Stage};
@@ -59,6 +60,10 @@ fn attach(ctx: &mut Context<'_, '_>, request: &Request<'_>) -> CommandResult {
     // Who watches is a replica for Redis.
     if ctx.session.follows || ctx.session.monitors {
         return Ok(());
+    }
+    // The image would wait for the script as long as it runs.
+    if ctx.node.scripting.is_slow(ctx.node.config.get(Id::BusyReplyThreshold)) {
+        return Err(text::BUSY.into());
     }
     if !ctx.reply.is_empty() {
         return Err("ERR SYNC and PSYNC are invalid with pending output".into());

@@ -72,7 +72,7 @@ pub fn run<'a>(
         return Ok(());
     }
     acl::recheck_call(ctx, command)?;
-    let now_ms = ctx.keys.now_ms();
+    let now_us = ctx.keys.now_us();
     let is_block = !matches!(ctx.call, Call::Direct);
     let replays = ctx.session.replays;
     let may_write = !call.read_only && !call.flags.is_some_and(|flags| flags.contains(Flags::NO_WRITES));
@@ -88,7 +88,7 @@ pub fn run<'a>(
         held: ctx.keys.held_mut(),
         effects: Effects::default(),
         record: TransactionRecord::default(),
-        now_ms,
+        now_us,
         may_write,
         is_short_of_memory,
         obeys_disk: !is_block,
@@ -293,7 +293,7 @@ struct Caller<'c, 'h> {
     /// What is left to do when the locks are gone.
     effects: Effects<'static>,
     record: TransactionRecord,
-    now_ms: i64,
+    now_us: i64,
     may_write: bool,
     is_short_of_memory: bool,
     /// Whether a failing disk refuses its writes; within EXEC that has been looked at before.
@@ -456,7 +456,7 @@ impl Caller<'_, '_> {
         self.session.protocol = reply.protocol();
         let held = Held::Lent(&mut *self.held);
         let mut keys = Keyspace::new(&self.worker.node, held, self.session, Patience::Worker);
-        keys.freeze(self.now_ms);
+        keys.freeze(self.now_us);
         execute::run_in_script(self.worker, self.session, reply, order, &mut keys, &mut self.record);
         self.effects.absorb(&mut keys.effects);
         self.session.protocol = Protocol::Resp2;

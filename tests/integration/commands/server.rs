@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::support::client::encode;
 use crate::support::server::free_port;
@@ -56,7 +57,7 @@ fn a_swap_brings_no_key_that_has_expired() {
                 _ => continue,
             };
         }
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        sleep(Duration::from_millis(5));
         client.call(&["SELECT", "0"]);
         client.call(&["WATCH", "key"]);
         assert_eq!(client.call(&["SWAPDB", "0", "1"]), ok());
@@ -103,6 +104,59 @@ fn debug_sleep_stops_nobody_else() {
     assert!(!sleeper.has_input(), "the others were answered after {:?}", start.elapsed());
     assert_eq!(sleeper.read().unwrap(), ok());
     assert!(start.elapsed().as_millis() >= 2999, "{:?}", start.elapsed());
+}
+
+#[test]
+fn time_stands_still_within_a_transaction_and_a_script() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    assert_eq!(client.call(&["DEBUG", "SET-DISABLE-DENY-SCRIPTS", "1"]), ok());
+    for command in [&["MULTI"], &["TIME"], &["DEBUG SLEEP 0.01"], &["TIME"]] {
+        client.call(&command[0].split(' ').collect::<Vec<_>>());
+    }
+    let replies = client.call(&["EXEC"]);
+    assert_eq!(replies.items()[0], replies.items()[2]);
+    assert_ne!(replies.items()[0], client.call(&["TIME"]));
+    let script =
+        "local t = redis.call('TIME') redis.call('DEBUG', 'SLEEP', 0.01) return {t, redis.call('TIME')}";
+    let replies = client.call(&["EVAL", script, "0"]);
+    assert_eq!(replies.items()[0], replies.items()[1]);
+}
+
+#[test]
+fn debug_object_shows_what_has_expired_and_is_still_there() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+    client.call(&["SET", "key", "value", "PX", "1"]);
+    sleep(Duration::from_millis(5));
+    assert!(client.call(&["DEBUG", "OBJECT", "key"]).text().starts_with("Value at:"));
+    assert_eq!(client.call(&["EXISTS", "key"]), Reply::Integer(0));
+    assert!(client.call(&["DEBUG", "OBJECT", "key"]).is_error("ERR no such key"));
+}
+
+#[test]
+fn info_counts_keys_whose_removal_is_awaited() {
+    let server = Server::start(&[]);
+    let (mut list, mut group, mut client) = (server.client(), server.client(), server.client());
+    let counts = |client: &mut Client| {
+        ["total_blocking_keys", "total_blocking_keys_on_nokey"].map(|name| info(client, "clients", name))
+    };
+    list.send(&encode(&["BLPOP", "key", "0"])).unwrap();
+    eventually("one waits", || counts(&mut client) == ["1", "0"]);
+    client.call(&["XGROUP", "CREATE", "key", "g", "$", "MKSTREAM"]);
+    group.send(&encode(&["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "key", ">"])).unwrap();
+    eventually("both wait", || counts(&mut client) == ["1", "1"]);
+    client.call(&["DEL", "key"]);
+    assert!(group.read().unwrap().is_error("NOGROUP"));
+    eventually("one waits", || counts(&mut client) == ["1", "0"]);
+}
+
+/// A field of INFO.
+fn info(client: &mut Client, section: &str, name: &str) -> String {
+    let text = client.call(&["INFO", section]).text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.expect(name).to_owned()
 }
 
 #[test]
