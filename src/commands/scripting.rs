@@ -1,11 +1,14 @@
 //! EVAL and its kin, and SCRIPT: scripts by their source or its SHA1.
 
+use std::sync::Arc;
+
+use crate::engine::dialogue::Dialogue;
 use crate::engine::errand::Place;
 use crate::engine::scripting::{self, Invocation, Killed, Source};
 use crate::engine::spec::Facts;
 use crate::engine::worker::Worker;
 use crate::engine::{
-    Args, CommandError, CommandResult, Context, Handling, Node, Row, changing, keyless, script,
+    Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, changing, keyless, script,
 };
 use crate::scripting::shebang::script_header;
 use crate::scripting::{Interpreter, Sha, sha1_hex};
@@ -56,6 +59,9 @@ fn eval_source<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -
 }
 
 fn eval_name<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -> CommandResult {
+    if ctx.session.dialogue.is_some() {
+        return Err("ERR Please use EVAL instead of EVALSHA for debugging".into());
+    }
     let (keys, arguments) = keys_and_arguments(args)?;
     let source = Sha::parse(args.at(1)).and_then(|sha| ctx.node.scripting.find(&sha)).ok_or(NO_SCRIPT)?;
     run(ctx, args, &source, keys, arguments, read_only)
@@ -69,6 +75,13 @@ fn run<'a>(
     arguments: &'a [&'a [u8]],
     read_only: bool,
 ) -> CommandResult {
+    let dialogue = ctx.session.dialogue.clone().filter(|_| matches!(ctx.call, Call::Direct));
+    let is_debugged = dialogue.is_some();
+    if is_debugged && let Some(place) = scripting::elsewhere_unknown(ctx.worker) {
+        // It holds its thread as long as the client likes.
+        ctx.session.parking = Some(place);
+        return Ok(());
+    }
     let flags = source.flags;
     let script = &source.script;
     let call = Invocation { script, function: "", stamp: None, flags, read_only, keys, arguments };
@@ -76,9 +89,17 @@ fn run<'a>(
         true => Ok(()),
         false => interpreter.compile(&source.sha, &source.text),
     };
-    scripting::run(ctx, &call, args.from(0), prepare, |interpreter, host, reply| {
-        interpreter.run(&source.sha, keys, arguments, host, reply)
-    })
+    let result =
+        scripting::run(ctx, &call, args.from(0), prepare, |interpreter, host, reply| match dialogue {
+            None => interpreter.run(&source.sha, keys, arguments, host, reply),
+            Some(mut dialogue) => {
+                let script = (&source.sha, &*source.text);
+                interpreter.debug(script, (keys, arguments), host, &mut dialogue, reply)
+            }
+        });
+    // A session ends with its connection.
+    ctx.session.close |= is_debugged && ctx.session.parking.is_none() && !ctx.session.deferred;
+    result
 }
 
 /// The keys of a script or function and its other arguments, told apart by their number.
@@ -167,24 +188,31 @@ pub(super) fn answer_kill(ctx: &mut Context<'_, '_>, killed: Killed) -> CommandR
     }
 }
 
-/// SCRIPT DEBUG NO
+/// SCRIPT DEBUG (SYNC | NO)
 fn script_debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    if args.is(2, "no") {
-        ctx.reply.ok();
-        return Ok(());
+    if !ctx.reply.is_empty() {
+        return Err("ERR SCRIPT DEBUG must be called outside a pipeline".into());
     }
-    if args.is(2, "yes") || args.is(2, "sync") {
-        return Err("ERR the Lua debugger is not available in this server".into());
+    match () {
+        () if args.is(2, "no") => ctx.session.dialogue = None,
+        () if args.is(2, "sync") => {
+            ctx.session.dialogue = Some(Arc::new(Dialogue::new(ctx.session.handle.clone())));
+        }
+        () if args.is(2, "yes") => {
+            return Err("ERR SCRIPT DEBUG YES would need a copy of the server: use SCRIPT DEBUG SYNC".into());
+        }
+        () => return Err("ERR Use SCRIPT DEBUG YES/SYNC/NO".into()),
     }
-    Err("ERR Use SCRIPT DEBUG YES/SYNC/NO".into())
+    ctx.reply.ok();
+    Ok(())
 }
 
 /// SCRIPT HELP
 fn script_help<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     ctx.reply.help(&[
         "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "DEBUG NO",
-        "    Debugging is off, and can't be switched on in this server.",
+        "DEBUG (SYNC|NO)",
+        "    Whether the next EVAL is debugged. What it writes stays.",
         "EXISTS <sha1> [<sha1> ...]",
         "    For each digest, whether its script is in the cache.",
         "FLUSH [ASYNC|SYNC]",

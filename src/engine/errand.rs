@@ -161,6 +161,7 @@ pub(super) fn send_away(
     let mut stays = Session::new(session.handle.clone(), session.authenticated);
     (stays.db, stays.protocol, stays.command) = (session.db, session.protocol, session.command);
     std::mem::swap(session, &mut stays);
+    session.dialogue = stays.dialogue.clone();
     // What earlier replies wait for stays with them.
     (session.gate, stays.gate) = (stays.gate, 0);
     std::mem::swap(&mut session.held, &mut stays.held);

@@ -8,6 +8,7 @@ pub mod client_line;
 pub mod client_memory;
 pub mod context;
 mod databases;
+pub mod dialogue;
 pub mod durability;
 pub mod effects;
 pub mod errand;

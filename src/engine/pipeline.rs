@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::dialogue::Dialogue;
 use super::errand;
 use super::execute;
 use super::lease::Lease;
@@ -79,6 +80,34 @@ pub fn run_batch(
     consume(buffer, keep);
     parser.consumed(keep);
     stop
+}
+
+/// Takes the requests that are in the buffer for orders to the debugger of the script that runs. False if they are none.
+#[cold]
+pub fn take_orders(
+    worker: &Worker,
+    session: &Session,
+    parser: &mut Parser,
+    buffer: &mut Vec<u8>,
+    dialogue: &Dialogue,
+) -> bool {
+    let limits = Limits {
+        bulk_bytes_max: worker.node.config.get(Id::ProtoMaxBulkLen),
+        authenticated: session.authenticated,
+    };
+    let parsed = loop {
+        match parser.parse(buffer, limits) {
+            Ok(Parsed::Request) => {
+                let words = parser.arguments().iter().map(|range| buffer[range.clone()].to_vec());
+                dialogue.order(words.collect());
+            }
+            parsed => break parsed,
+        }
+    };
+    let keep = parser.begun().unwrap_or(parser.position());
+    consume(buffer, keep);
+    parser.consumed(keep);
+    parsed.is_ok()
 }
 
 fn consume(buffer: &mut Vec<u8>, bytes: usize) {

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::acl::Login;
 use super::blocking::BlockedCall;
+use super::dialogue::Dialogue;
 use super::errand::{Away, Place};
 use super::mail::{Mail, Message};
 use super::node::Node;
@@ -188,6 +189,8 @@ pub struct Session {
     pub parking: Option<Place>,
     /// The request that waits elsewhere, and has taken the rest of this session with it.
     pub away: Option<Arc<Away>>,
+    /// With whom the next script is debugged, or the one that runs.
+    pub dialogue: Option<Arc<Dialogue>>,
     /// A write has run since this was last looked at.
     pub wrote: bool,
     /// The highest record of the journal that the replies not yet sent reveal: they wait for its release.
@@ -405,6 +408,7 @@ impl Session {
             deferred: false,
             parking: None,
             away: None,
+            dialogue: None,
             wrote: false,
             gate: 0,
             published: 0,

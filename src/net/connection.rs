@@ -226,6 +226,9 @@ impl Connection {
     async fn turn(&mut self) -> bool {
         loop {
             if self.session.is_occupied() {
+                if !self.talk() {
+                    return false;
+                }
                 self.settle_buffers();
                 self.publish_buffers();
                 return true;
@@ -395,6 +398,10 @@ impl Connection {
     async fn signaled(&mut self) -> bool {
         if let Some(away) = &self.session.away {
             // What else the signal is for is looked at when the request is back.
+            let away = away.clone();
+            if !self.talk() {
+                return false;
+            }
             return match away.take_back() {
                 Some(request) => self.come_back(request).await,
                 None => !self.session.handle.is_killed() && self.within_output_limit(),
@@ -426,8 +433,22 @@ impl Connection {
         open
     }
 
+    /// Has the client talk to the debugger of its script that runs, if there is one. False when the connection is to be closed.
+    fn talk(&mut self) -> bool {
+        let Some(dialogue) = self.session.dialogue.clone().filter(|_| self.session.away.is_some()) else {
+            return true;
+        };
+        let (worker, session) = (&self.worker, &self.session);
+        let taken = pipeline::take_orders(worker, session, &mut self.parser, &mut self.buffer, &dialogue);
+        self.reply.raw(&dialogue.take_said());
+        taken && self.flush()
+    }
+
     /// Goes on with the session that a request has brought back, and with its reply.
     async fn come_back(&mut self, mut request: Box<Request>) -> bool {
+        if let Some(dialogue) = &self.session.dialogue {
+            self.reply.raw(&dialogue.take_said());
+        }
         let start = self.reply.mark();
         self.reply.append(request.reply.output());
         let stayed = std::mem::replace(&mut self.session, request.session);
@@ -454,6 +475,7 @@ impl Connection {
     /// Nothing can be ended while a request of the client is run by others.
     async fn await_return(&mut self) {
         let Some(away) = self.session.away.clone() else { return };
+        self.session.dialogue.iter().for_each(|dialogue| dialogue.end());
         let handle = self.session.handle.clone();
         let request = poll_fn(|context| {
             handle.signal.poll(context.waker());

@@ -35,10 +35,18 @@ pub(super) fn install(lua: &Lua, shared: &Rc<Shared>, globals: &Table) -> mlua::
     install_random(lua, shared, &globals.get("math")?)
 }
 
-/// What only scripts have: remains of the debugger, and of replication of whole scripts.
-pub(super) fn install_for_scripts(lua: &Lua, redis: &Table) -> mlua::Result<()> {
-    redis.set("breakpoint", lua.create_function(|_, ()| Ok(false))?)?;
-    redis.set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
+/// What only scripts have: what reaches the debugger, and remains of replication of whole scripts.
+pub(super) fn install_for_scripts(lua: &Lua, shared: &Rc<Shared>, redis: &Table) -> mlua::Result<()> {
+    let state = shared.clone();
+    let stop =
+        move |_: &Lua, ()| Ok(state.debugger.borrow().as_ref().map(|debugger| debugger.call()).is_some());
+    redis.set("breakpoint", lua.create_function(stop)?)?;
+    let state = shared.clone();
+    let show = move |_: &Lua, values: MultiValue| {
+        state.debugger.borrow().as_ref().into_iter().for_each(|debugger| debugger.show(&values));
+        Ok(())
+    };
+    redis.set("debug", lua.create_function(show)?)?;
     redis.set("replicate_commands", lua.create_function(|_, ()| Ok(true))?)
 }
 

@@ -2,6 +2,7 @@
 
 use scoped_tls_hkt::scoped_thread_local;
 
+use super::debugger::Talk;
 use crate::resp::Reply;
 
 /// The server as a script sees it.
@@ -20,6 +21,11 @@ pub trait Host {
     ///
     /// [`INSTRUCTIONS_BETWEEN_QUESTIONS`]: super::INSTRUCTIONS_BETWEEN_QUESTIONS
     fn interrupted(&mut self) -> Option<String>;
+
+    /// Who debugs the script.
+    fn talk(&mut self) -> Option<&mut dyn Talk> {
+        None
+    }
 }
 
 scoped_thread_local!(static mut HOST: for<'a> &'a mut (dyn Host + 'a));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::resp::Reply;
 
 use super::api;
+use super::debugger::Talk;
 use super::failure::Failure;
 use super::functions::{Function, Libraries};
 use super::host::Host;
@@ -14,6 +15,8 @@ use super::machine::{Entry, Machine, Shared};
 use super::sandbox::Sandbox;
 use super::sha::Sha;
 use super::shebang::script_header;
+
+const UNKNOWN: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
 /// The interpreter of one thread.
 #[derive(Default)]
@@ -32,7 +35,7 @@ impl Scripts {
     fn new() -> mlua::Result<Self> {
         let shared = Rc::new(Shared::default());
         let sandbox = Sandbox::new(&shared)?;
-        api::install_for_scripts(&sandbox.lua, &sandbox.globals.get("redis")?)?;
+        api::install_for_scripts(&sandbox.lua, &shared, &sandbox.globals.get("redis")?)?;
         sandbox.seal_scripts.call::<()>(())?;
         Ok(Self { machine: Machine::new(sandbox, shared)?, places: HashMap::default() })
     }
@@ -79,11 +82,25 @@ impl Interpreter {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
-        const UNKNOWN: &str = "NOSCRIPT No matching script. Please use EVAL.";
         let unknown = || Failure::from(UNKNOWN.as_bytes().to_vec());
         let scripts = self.scripts.as_mut().ok_or_else(unknown)?;
         let place = *scripts.places.get(sha).ok_or_else(unknown)?;
         scripts.machine.run(Entry::Script(place), sha.as_str(), (keys, args), host, reply)
+    }
+
+    /// As [`Interpreter::run`], under a debugger that shows the script's source to `talk`.
+    pub fn debug(
+        &mut self,
+        (sha, source): (&Sha, &[u8]),
+        given: (&[&[u8]], &[&[u8]]),
+        host: &mut dyn Host,
+        talk: &mut dyn Talk,
+        reply: &mut Reply,
+    ) -> Result<(), Failure> {
+        let unknown = || Failure::from(UNKNOWN.as_bytes().to_vec());
+        let scripts = self.scripts.as_mut().ok_or_else(unknown)?;
+        let place = *scripts.places.get(sha).ok_or_else(unknown)?;
+        scripts.machine.debug(Entry::Script(place), (sha.as_str(), source), given, (host, talk), reply)
     }
 
     /// Loads a library, first line and all, under a number: several may have one name. The time limit is for its own code, which

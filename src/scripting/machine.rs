@@ -6,11 +6,13 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
+use mlua::debug::{Debug, DebugEvent};
 use mlua::{Function, HookTriggers, Lua, Table, Value, VmState};
 
 use crate::base::clock::monotonic_ns;
 use crate::resp::{Protocol, Reply};
 
+use super::debugger::{Debugger, Talk, Watched};
 use super::failure::{Failure, Place, describe, handle, place_at};
 use super::from_lua::write_value;
 use super::functions::Registration;
@@ -45,6 +47,8 @@ pub(super) struct Shared {
     /// What a host threw.
     panic: RefCell<Option<Box<dyn Any + Send>>>,
     environment_changed: Cell<bool>,
+    /// Who debugs the script that runs.
+    pub(super) debugger: RefCell<Option<Rc<Debugger>>>,
     buffer: RefCell<Option<Reply>>,
 }
 
@@ -97,6 +101,18 @@ impl Shared {
     fn end_with(&self, text: &str, place: Option<Place>) -> Raised {
         *self.end.borrow_mut() = Some((text.to_owned(), place));
         Raised::Ended(text.to_owned())
+    }
+
+    /// Asked before each line of a script that is debugged.
+    fn stop_at(&self, lua: &Lua, frame: &Debug<'_>, debugger: &Debugger) -> mlua::Result<VmState> {
+        if frame.event() != DebugEvent::Line {
+            return self.look_up(lua);
+        }
+        debugger.at_line(lua, frame).map_err(|text| {
+            let place = place_at(lua, 0).map(|(place, _)| place);
+            self.end_with(&text, place)
+        })?;
+        Ok(VmState::Continue)
     }
 
     /// Asked now and then while Lua runs.
@@ -161,9 +177,7 @@ impl Machine {
             let end = state.end.borrow().clone();
             handle(lua, value, end)
         })?;
-        let state = shared.clone();
-        let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_BETWEEN_QUESTIONS);
-        sandbox.lua.set_global_hook(triggers, move |lua, _| state.look_up(lua))?;
+        watch(&sandbox.lua, &shared)?;
         sandbox.lua.set_globals(sandbox.public.clone())?;
         let values = sandbox.lua.create_table()?;
         values.raw_set(HANDLER, &handler)?;
@@ -247,6 +261,30 @@ impl Machine {
         result
     }
 
+    /// As [`Machine::run`], under a debugger.
+    pub(super) fn debug(
+        &mut self,
+        entry: Entry,
+        (name, source): (&str, &[u8]),
+        given: (&[&[u8]], &[&[u8]]),
+        (host, talk): (&mut dyn Host, &mut dyn Talk),
+        reply: &mut Reply,
+    ) -> Result<(), Failure> {
+        let internal = |error: mlua::Error| Failure::without_place(name, &error.to_string());
+        let debugger = Rc::new(Debugger::new(source));
+        let (shared, own) = (self.shared.clone(), debugger.clone());
+        let triggers = HookTriggers::EVERY_LINE.every_nth_instruction(INSTRUCTIONS_BETWEEN_QUESTIONS);
+        let hook = move |lua: &Lua, frame: &Debug<'_>| shared.stop_at(lua, frame, &own);
+        self.lua().set_global_hook(triggers, hook).map_err(internal)?;
+        self.shared.debugger.replace(Some(debugger.clone()));
+        let mut watched = Watched { host, talk: &mut *talk, debugger: debugger.clone() };
+        let result = self.run(entry, name, given, &mut watched, reply);
+        self.shared.debugger.take();
+        debugger.end(talk);
+        watch(self.lua(), &self.shared).map_err(internal)?;
+        result
+    }
+
     /// What the message handler has made of an error.
     fn failure(&self, name: &str) -> Failure {
         let raised: mlua::Result<Value> = self.values.raw_get(RAISED);
@@ -289,6 +327,13 @@ impl Machine {
             resume_unwind(thrown);
         }
     }
+}
+
+/// Has the state ask now and then whether to go on.
+fn watch(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<()> {
+    let shared = shared.clone();
+    let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_BETWEEN_QUESTIONS);
+    lua.set_global_hook(triggers, move |lua, _| shared.look_up(lua))
 }
 
 /// Runs what the values have at a place, up to its value or what the message handler has made of its error.

@@ -8,6 +8,7 @@
 
 mod api;
 mod arguments;
+mod debugger;
 mod environment;
 mod failure;
 mod from_lua;
@@ -28,6 +29,7 @@ mod to_lua;
 #[cfg(test)]
 mod tests;
 
+pub use debugger::{Heard, Talk};
 pub use failure::Failure;
 pub use functions::Function;
 pub use host::Host;

@@ -17,12 +17,12 @@
 //! 6. The state's callbacks share its `Shared`: mlua's closures own it as well, and are freed with the state.
 #![expect(unsafe_code, reason = "the C interface of Lua; rules above")]
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use mlua::{Function, Lua, Table, ffi};
+use mlua::{Function, Lua, Table, Value, ffi};
 
 use super::machine::Shared;
 
@@ -74,6 +74,26 @@ pub(super) fn function<N: Native>(lua: &Lua, shared: &Rc<Shared>) -> mlua::Resul
             ffi::lua_pushcclosure(state, enter::<N>, 1);
         })
     }
+}
+
+/// A local variable of the function at a level of the stack, counted as by [`Lua::inspect_stack`], by its place from 1 on.
+pub(super) fn local(lua: &Lua, level: usize, place: usize) -> Option<(String, Value)> {
+    let mut name = None;
+    // SAFETY: reasons 1 and 3: the names that Lua gives are strings as long as the function runs, and it pushes the value with it.
+    // What runs here is a function of its own, at level 0.
+    let value = unsafe {
+        lua.exec_raw::<Value>((), |state| {
+            let mut frame = std::mem::zeroed::<ffi::lua_Debug>();
+            if ffi::lua_getstack(state, level as c_int + 1, &raw mut frame) == 0 {
+                return;
+            }
+            let found = ffi::lua_getlocal(state, &raw const frame, place as c_int);
+            if !found.is_null() {
+                name = Some(CStr::from_ptr(found).to_string_lossy().into_owned());
+            }
+        })
+    };
+    Some((name?, value.ok()?))
 }
 
 /// An idle state, with a table of values that are wanted with every run.

@@ -1,5 +1,7 @@
 //! Scripts against a host that knows a few commands. What each gives is what Redis 7.2.4 was seen to give.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::resp::{Protocol, Reply};
 
@@ -299,6 +301,108 @@ fn what_a_script_asks_reaches_the_host() {
     // The next run begins anew.
     interpreter.run(&sha1_hex(b"?"), &[], &[], &mut host, &mut reply).unwrap_err();
     assert_eq!(eval(&mut interpreter, "return redis.call('raw', '$-1\\r\\n')", Protocol::Resp2), "$-1\r\n");
+}
+
+/// The other end of a debugging session: orders, and what came back.
+#[derive(Default)]
+struct Script {
+    orders: VecDeque<&'static str>,
+    said: Vec<String>,
+}
+
+impl Talk for Script {
+    fn say(&mut self, lines: &[Vec<u8>]) {
+        self.said.extend(lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()));
+    }
+
+    fn hear(&mut self) -> Heard {
+        let order = self.orders.pop_front().map(|order| order.split(' ').map(|word| word.into()).collect());
+        order.map_or(Heard::Over, Heard::Order)
+    }
+}
+
+/// What debugging `source` with these orders shows, between the first stop and the end, and what it returns.
+fn debug(source: &str, orders: &[&'static str]) -> (Vec<String>, String) {
+    let mut interpreter = Interpreter::new();
+    let sha = sha1_hex(source.as_bytes());
+    interpreter.compile(&sha, source.as_bytes()).unwrap();
+    let (mut host, mut reply) = (Fake::default(), Reply::new(Protocol::Resp2));
+    let mut talk = Script { orders: orders.iter().copied().collect(), said: Vec::new() };
+    let script = (&sha, source.as_bytes());
+    let result = interpreter.debug(script, (&[], &[b"1"]), &mut host, &mut talk, &mut reply);
+    if let Err(failure) = result {
+        reply.error(String::from_utf8_lossy(&failure.text).replace(sha.as_str(), "SHA"));
+    }
+    assert_eq!(talk.said.pop().as_deref(), Some("<endsession>"));
+    // It is not debugged again.
+    interpreter.run(&sha, &[], &[b"1"], &mut Fake::default(), &mut Reply::new(Protocol::Resp2)).unwrap();
+    (talk.said.split_off(2), output(&mut reply))
+}
+
+#[test]
+fn a_debugger_stops_shows_and_goes_on() {
+    let source = "local t = {1, 'two', {a = true}}\nlocal function f(x)\n  return x + 1\nend\nredis.debug(t, 5)\n\
+                  local n = f(ARGV[1])\nredis.breakpoint()\nreturn redis.call('echo', n)\n";
+    let check = |orders: &[&'static str], expected: &[&str], returned: &str| {
+        let (said, output) = debug(source, orders);
+        assert_eq!(said, expected, "{orders:?}");
+        assert_eq!(output, returned, "{orders:?}");
+    };
+    let two = "$1\r\n2\r\n";
+    check(&[], &[], two);
+    check(
+        &["step", "print"],
+        &[
+            "* Stopped at 4, stop reason = step over",
+            "-> 4   end",
+            "<value> t = {1; \"two\"; {[\"a\"]=true}}",
+        ],
+        two,
+    );
+    check(
+        &["b 3 99", "c", "p x", "p t", "p nope", "t", "b -3"],
+        &[
+            "   2   local function f(x)",
+            "  #3     return x + 1",
+            "   4   end",
+            "Wrong line number.",
+            "<debug> line 5: {1; \"two\"; {[\"a\"]=true}}, 5",
+            "* Stopped at 3, stop reason = break point",
+            "->#3     return x + 1",
+            "<value> \"1\"",
+            "<value> {1; \"two\"; {[\"a\"]=true}}",
+            "No such variable.",
+            "In f:",
+            "->#3     return x + 1",
+            "From top level:",
+            "   6   local n = f(ARGV[1])",
+            "Breakpoint removed.",
+        ],
+        two,
+    );
+    let stopped = [
+        "<debug> line 5: {1; \"two\"; {[\"a\"]=true}}, 5",
+        "* Stopped at 8, stop reason = redis.breakpoint() called",
+        "-> 8   return redis.call('echo', n)",
+    ];
+    check(&["c", "s"], &[&stopped[..], &["<redis> echo 2", "<reply> \"2\""]].concat(), two);
+    check(&["c", "l 1 0", "c"], &[&stopped[..], &["   1   local t = {1, 'two', {a = true}}"]].concat(), two);
+    check(
+        &["e 1 + 1, 7", "e error('x', 0)", "e nothing", "e (", "r nosuch", "?", "m 5", "p ARGV"],
+        &[
+            "<retval> 2",
+            "<error> x",
+            "<error> ldb_eval:1: Script attempted to access nonexistent global variable 'nothing'",
+            "<error> ldb_eval:1: unexpected symbol near '<eof>'",
+            "<redis> nosuch",
+            "<reply> \"-ERR Unknown Redis command called from script\"",
+            "<error> Unknown Redis Lua debugger command or wrong number of arguments.",
+            "<value> replies are truncated at 60 bytes.",
+            "<value> {\"1\"}",
+        ],
+        two,
+    );
+    check(&["a"], &[], "-ERR script aborted for user request script: SHA, on @user_script:1.\r\n");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod migrate;
 mod monitor;
 mod pause;
 mod pubsub;
+mod script_debug;
 mod server;
 mod set;
 mod sort;
