@@ -5,6 +5,7 @@
 
 use crate::resp::{Mark, Protocol, Reply};
 
+use super::failure::Failure;
 use super::stack::{Full, Kind, Stack};
 
 /// How deep tables may be in each other. Redis gives up at 7995, where Lua's stack ends; ours ends there, too.
@@ -14,18 +15,28 @@ const SLOTS_PER_TABLE: usize = 8;
 const TOO_DEEP: &str = "ERR reached lua stack limit";
 
 /// Pops the value on top and writes it; `protocol` is what the script chose, which decides what its booleans are.
-pub(super) fn write_value(stack: &mut Stack<'_>, protocol: Protocol, reply: &mut Reply) {
-    let mut walk = Walk { nested: Vec::new(), protocol, stack };
+///
+/// # Errors
+/// The value is an error, which has not been written.
+pub(super) fn write_value(
+    stack: &mut Stack<'_>,
+    protocol: Protocol,
+    reply: &mut Reply,
+) -> Result<(), Failure> {
+    let mut walk = Walk { nested: Vec::new(), protocol, stack, failure: None };
     walk.write(reply);
     while walk.advance(reply) {
         walk.write(reply);
     }
+    walk.failure.map_or(Ok(()), Err)
 }
 
 struct Walk<'k, 's> {
     nested: Vec<Nested>,
     protocol: Protocol,
     stack: &'k mut Stack<'s>,
+    /// The error that the whole value is.
+    failure: Option<Failure>,
 }
 
 /// A table whose elements are being written.
@@ -86,7 +97,13 @@ impl Walk<'_, '_> {
         let table = self.stack.len();
         if self.is_plain_array(table)? {
         } else if self.field(table, "err", Kind::Text)? {
-            reply.error(self.text());
+            let text = self.text().to_vec();
+            if self.nested.is_empty() {
+                let counted = self.field(table, "ignore_error_stats_update", Kind::Boolean)?;
+                self.failure = Some(Failure { text, counted });
+            } else {
+                reply.error(text);
+            }
             return Ok(None);
         } else if self.field(table, "ok", Kind::Text)? {
             reply.raw(b"+");

@@ -244,17 +244,16 @@ impl Machine {
         let (home, shared) = (&mut self.home, &self.shared);
         let ended = serve(host, || {
             home.with_stack(|stack| {
-                let ended = enter(stack, entry, keys, arguments)?;
-                match ended {
-                    true => write_value(stack, shared.protocol.get(), reply),
-                    false => stack.set_element(Home::VALUES, RAISED)?,
+                if enter(stack, entry, keys, arguments)? {
+                    return Ok(Some(write_value(stack, shared.protocol.get(), reply)));
                 }
-                Ok(ended)
+                stack.set_element(Home::VALUES, RAISED)?;
+                Ok(None)
             })
         });
         let result = match ended {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.failure(name)),
+            Ok(Some(written)) => written,
+            Ok(None) => Err(self.failure(name)),
             Err(Full) => Err(Failure::without_place(name, "Lua has no room for its arguments")),
         };
         self.settle(entry);

@@ -60,7 +60,9 @@ fn eval(interpreter: &mut Interpreter, source: &str, protocol: Protocol) -> Stri
     match interpreter.run(&sha, &[b"k1"], &[b"a1"], &mut Fake::default(), &mut reply) {
         Ok(()) => output(&mut reply),
         Err(failure) => {
-            format!("-{}\r\n", String::from_utf8_lossy(&failure.text).replace(sha.as_str(), "SHA"))
+            let mut reply = Reply::new(protocol);
+            reply.error(String::from_utf8_lossy(&failure.text).replace(sha.as_str(), "SHA"));
+            output(&mut reply)
         }
     }
 }

@@ -109,16 +109,17 @@ fn offer<'a>(keys: &Keyspace<'_>, entry: &Entry, options: &ScanOptions<'a>, page
     }
 }
 
-/// RANDOMKEY: out of a random bucket of a random stripe. Where these are mostly empty, out of all keys.
+/// RANDOMKEY: out of a random bucket of a random stripe. Where these are mostly empty, out of all keys. Those that it meets expired
+/// are deleted.
 pub(super) fn randomkey<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
-    let (db, now_ms) = (ctx.keys.db(), ctx.keys.now_ms());
+    let db = ctx.keys.db();
     let stripes = ctx.keys.store().stripes();
     let mut key = None;
     for _ in 0..RANDOM_TRIES {
         let choice = ctx.keys.with_stripe(fastrand::usize(..stripes), |stripe| {
             let mut choice = Choice::default();
             if let Some(part) = stripe.db(db) {
-                part.table().sample(fastrand::u64(..), &mut |entry| choice.offer(entry, now_ms));
+                part.table().sample(fastrand::u64(..), &mut |entry| choice.offer(ctx.keys, entry));
             }
             choice
         });
@@ -127,17 +128,17 @@ pub(super) fn randomkey<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> Comma
             break;
         }
     }
-    let key = key.or_else(|| any_key(ctx, db, now_ms));
+    let key = key.or_else(|| any_key(ctx.keys, db));
     ctx.reply.bulk_or_null(key.as_deref());
     Ok(())
 }
 
-fn any_key(ctx: &Context<'_, '_>, db: usize, now_ms: i64) -> Option<Box<[u8]>> {
+fn any_key(keys: &Keyspace<'_>, db: usize) -> Option<Box<[u8]>> {
     let mut choice = Choice::default();
-    for index in 0..ctx.keys.store().stripes() {
-        ctx.keys.with_stripe(index, |stripe| {
+    for index in 0..keys.store().stripes() {
+        keys.with_stripe(index, |stripe| {
             if let Some(part) = stripe.db(db) {
-                part.table().each(&mut |entry| choice.offer(entry, now_ms));
+                part.table().each(&mut |entry| choice.offer(keys, entry));
             }
         });
     }
@@ -152,9 +153,9 @@ struct Choice {
 }
 
 impl Choice {
-    fn offer(&mut self, entry: &Entry, now_ms: i64) {
-        if !is_live(entry, now_ms) {
-            return;
+    fn offer(&mut self, keys: &Keyspace<'_>, entry: &Entry) {
+        if !is_live(entry, keys.now_ms()) {
+            return keys.note_stale(entry.key());
         }
         self.offered += 1;
         if fastrand::usize(..self.offered) == 0 {

@@ -129,10 +129,19 @@ pub fn run<'a>(
     match result {
         Ok(()) => Ok(()),
         Err(failure) if failure.counted => {
+            note_failed(ctx, command);
             ctx.reply.error(&failure.text);
             Ok(())
         }
         Err(failure) => Err(CommandError::new(failure.text)),
+    }
+}
+
+/// Counts the command as failed, though not its error, which a command of the script has brought.
+#[cold]
+fn note_failed(ctx: &Context<'_, '_>, command: &[&[u8]]) {
+    if let Some((command, _)) = execute::find(ctx.node, command) {
+        ctx.worker.stats.commands[usize::from(command.id)].failed.add(1);
     }
 }
 

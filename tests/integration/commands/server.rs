@@ -152,6 +152,44 @@ fn info_counts_keys_whose_removal_is_awaited() {
     eventually("one waits", || counts(&mut client) == ["1", "0"]);
 }
 
+#[test]
+fn randomkey_deletes_what_it_meets_expired() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+    for key in ["a", "b"] {
+        client.call(&["SET", key, "value", "PX", "1"]);
+    }
+    sleep(Duration::from_millis(5));
+    assert_eq!(client.call(&["RANDOMKEY"]), Reply::Null);
+    assert_eq!(client.call(&["DBSIZE"]), Reply::Integer(0));
+}
+
+#[test]
+fn a_script_that_replies_an_error_has_failed() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let mut check = |script: &str, errors: &str, failed: &str| {
+        client.call(&["CONFIG", "RESETSTAT"]);
+        assert!(client.call(&["EVAL", script, "0"]).is_error(""));
+        assert_eq!(info(&mut client, "errorstats", "errorstat_MINE"), errors, "{script}");
+        assert_eq!(info(&mut client, "stats", "total_error_replies"), "1", "{script}");
+        assert!(info(&mut client, "commandstats", "cmdstat_eval").ends_with(failed), "{script}");
+    };
+    let failed = "rejected_calls=0,failed_calls=1";
+    check("return redis.error_reply('MINE of a table')", "count=1", failed);
+    check("error({err = 'MINE raised'})", "count=1", failed);
+    client.call(&["CONFIG", "RESETSTAT"]);
+    for script in ["return redis.pcall('SELECT', 99)", "return redis.call('SELECT', 99)"] {
+        client.call(&["CONFIG", "RESETSTAT"]);
+        assert!(client.call(&["EVAL", script, "0"]).is_error("ERR DB index is out of range"));
+        assert_eq!(info(&mut client, "errorstats", "errorstat_ERR"), "count=1", "{script}");
+        for name in ["cmdstat_eval", "cmdstat_select"] {
+            assert!(info(&mut client, "commandstats", name).ends_with(failed), "{script}: {name}");
+        }
+    }
+}
+
 /// A field of INFO.
 fn info(client: &mut Client, section: &str, name: &str) -> String {
     let text = client.call(&["INFO", section]).text();
