@@ -77,11 +77,15 @@ fn pfadd<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
                 elements.iter().filter(|element| hyperloglog::raise_dense(dense, Mark::of(element))).count()
             } else {
                 let mut bytes = bytes.into_owned();
-                let raised = raise_all(&mut bytes, elements, bytes_max)?;
-                if raised > 0 || !entry.is_raw() {
+                let raised = raise_all(&mut bytes, elements, bytes_max);
+                if raised.is_err() {
+                    // What is found broken stays as it is, but as in Redis it is embedded no more.
+                    bytes = open(entry)?.0.into_owned();
+                }
+                if !matches!(raised, Ok(0)) || !entry.is_raw() {
                     replace(ctx, key, &bytes);
                 }
-                raised
+                raised?
             }
         }
     };
