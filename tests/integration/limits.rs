@@ -134,8 +134,14 @@ fn an_unread_reply_is_not_built_beyond_the_limit() {
         &["HRANDFIELD", "hash", "-1000000000", "WITHVALUES"],
         &many,
     ] {
-        let mut greedy = server.client();
-        assert!(greedy.try_call(command).is_err(), "{} is answered", command[0]);
+        for waits in [false, true] {
+            let mut greedy = server.client();
+            if waits {
+                // Then another thread runs it.
+                client.call(&["CLIENT", "PAUSE", "20", "ALL"]);
+            }
+            assert!(greedy.try_call(command).is_err(), "{} is answered", command[0]);
+        }
     }
     let mut deaf = server.client();
     deaf.send(&encode(&["GET", "string"]).repeat(5000)).unwrap();

@@ -437,11 +437,11 @@ file appendonly.aof.4.incr.aof seq 4 type i
             b"#",
         ];
         with_damage(&[WITH_HISTORY, WITH_QUOTES].concat().into_bytes()[..], &words, |bytes| {
-            if let Ok(manifest) = Manifest::parse(bytes)
-                && !manifest.is_empty()
-            {
+            let Ok(manifest) = Manifest::parse(bytes) else { return false };
+            if !manifest.is_empty() {
                 assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest));
             }
+            true
         });
     }
 

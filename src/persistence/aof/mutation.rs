@@ -4,24 +4,28 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::base::clock;
+use crate::base::{clock, log};
 
 /// Most changes made to one file.
 const CHANGES_MAX: usize = 6;
 
-/// Calls `check` with damaged forms of `sound` for `TARTAN_FUZZ_SECONDS` (one second if unset). A panic names the seed of the
-/// file it happened with; `TARTAN_FUZZ_SEED` repeats it.
-pub fn with_damage(sound: &[u8], words: &[&[u8]], check: impl Fn(&[u8])) {
+/// Calls `check`, which tells whether it takes the file, with damaged forms of `sound` for `TARTAN_FUZZ_SECONDS` (one second if
+/// unset). A panic names the seed of the file it happened with; `TARTAN_FUZZ_SEED` repeats it.
+pub fn with_damage(sound: &[u8], words: &[&[u8]], check: impl Fn(&[u8]) -> bool) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     if let Some(seed) = number("TARTAN_FUZZ_SEED") {
-        return check(&damaged(sound, words, seed));
+        check(&damaged(sound, words, seed));
+        return;
     }
     let seconds = Duration::from_secs(number("TARTAN_FUZZ_SECONDS").unwrap_or(1));
     let end_us = clock::unix_us() + seconds.as_micros() as i64;
+    let (mut files, mut accepted) = (0_u64, 0_u64);
     while clock::unix_us() < end_us {
         let guard = Seed(fastrand::u64(..));
-        check(&damaged(sound, words, guard.0));
+        accepted += u64::from(check(&damaged(sound, words, guard.0)));
+        files += 1;
     }
+    log::notice!("{files} damaged files, {accepted} accepted");
 }
 
 /// Tells its number when a panic passes.
@@ -30,7 +34,7 @@ struct Seed(u64);
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            crate::base::log::warning!("repeat with TARTAN_FUZZ_SEED={}", self.0);
+            log::warning!("repeat with TARTAN_FUZZ_SEED={}", self.0);
         }
     }
 }

@@ -149,13 +149,17 @@ fn damaged_logs_are_read_or_refused() {
     with_damage(&sound, &words, |bytes| {
         let mut reader = CommandReader::new(bytes, 0);
         let mut read = 0;
-        while let Ok(Some(item)) = reader.next_item() {
-            if let Item::Command(command) = item {
-                read += command.iter().map(<[u8]>::len).sum::<usize>();
+        let is_whole = loop {
+            match reader.next_item() {
+                Ok(Some(Item::Command(command))) => read += command.iter().map(<[u8]>::len).sum::<usize>(),
+                Ok(Some(_)) => {}
+                Ok(None) => break true,
+                Err(_) => break false,
             }
-        }
+        };
         assert!(read <= bytes.len() && reader.offset() <= bytes.len() as u64);
         assert!(reader.buffer.capacity() <= BUFFER_BYTES + 2 * bytes.len());
         assert!(reader.arguments.capacity() <= 4 + bytes.len() / 2);
+        is_whole
     });
 }
