@@ -18,7 +18,7 @@ use super::super::node::Node;
 use super::super::plan::Plan;
 use super::super::session::Session;
 use super::super::settle::TransactionRecord;
-use super::super::spec::{Facts, flag};
+use super::super::spec::{Facts, Group, flag};
 use super::super::table::Lookup;
 use super::super::worker::Worker;
 use super::Script;
@@ -405,7 +405,10 @@ impl Caller<'_, '_> {
         if !facts.accepts_count(argv.len()) {
             return Err(WRONG_COUNT.into());
         }
-        if flags.contains(flag::NOSCRIPT) && !self.node.scripts_call_all.load(Ordering::Relaxed) {
+        // A thread's interpreter runs one script at a time, whatever DEBUG allows.
+        let allows_all =
+            self.node.scripts_call_all.load(Ordering::Relaxed) && facts.group != Group::Scripting;
+        if flags.contains(flag::NOSCRIPT) && !allows_all {
             return Err("ERR This Redis command is not allowed from script".into());
         }
         if self.node.is_loading() && !flags.contains(flag::LOADING) && !self.session.replays {

@@ -94,7 +94,7 @@ impl Host {
         self.master.run(&self.worker, argv)
     }
 
-    /// Takes back whatever an input may have changed besides the data.
+    /// Takes back whatever an input has changed.
     pub fn put_in_order(&mut self, input: &[u8]) {
         let node = self.node().clone();
         node.pause.end(&node.lane);

@@ -91,6 +91,7 @@ fn maker(host: &mut Host) -> Maker {
     payloads.push(bulk(host.order(&["FUNCTION", "DUMP"])));
     payloads.retain(|payload| !payload.is_empty());
     assert!(payloads.len() > 10);
+    host.put_in_order(b"");
     Maker::new(settings, payloads)
 }
 
@@ -138,11 +139,9 @@ fn requests_of(mut input: &[u8]) -> Vec<(usize, Request)> {
 fn check(host: &mut Host, tally: &mut Tally, input: &[u8]) -> bool {
     let panics = PANICS.load(Ordering::SeqCst);
     let (flags, requests) = (input[0], requests_of(&input[1..]));
-    host.put_in_order(input);
     prepare(host, flags & flag::HUGE != 0);
-    if flags & flag::EVENTS != 0 {
-        host.order(&["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
-    }
+    let events = if flags & flag::EVENTS != 0 { "KEA" } else { "" };
+    host.order(&["CONFIG", "SET", "notify-keyspace-events", events]);
     let node = host.node().clone();
     let connect = |host: &Host, place: u8| {
         let mut client = Client::new(&node);
@@ -178,6 +177,7 @@ fn check(host: &mut Host, tally: &mut Tally, input: &[u8]) -> bool {
         assert_eq!(PANICS.load(Ordering::SeqCst), panics, "a panic in {:?}", shown(&argv));
     }
     clients.into_iter().for_each(|client| client.leave(&host.worker));
+    host.put_in_order(input);
     assert_eq!(PANICS.load(Ordering::SeqCst), panics, "a panic, in the background or when clients left");
     is_accepted
 }

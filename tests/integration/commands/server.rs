@@ -93,6 +93,29 @@ fn debug_needs_permission() {
 }
 
 #[test]
+fn a_script_runs_no_other_whatever_debug_allows() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    assert_eq!(client.call(&["DEBUG", "SET-DISABLE-DENY-SCRIPTS", "1"]), ok());
+    let library = "#!lua name=inner\nredis.register_function('f', function() return 1 end)";
+    for command in [
+        &["EVAL", "return 1", "0"][..],
+        &["EVALSHA_RO", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"],
+        &["FCALL", "f", "0"],
+        &["SCRIPT", "LOAD", "return 2"],
+        &["FUNCTION", "LOAD", library],
+    ] {
+        let script = ["EVAL", "return redis.pcall(unpack(ARGV))", "0"];
+        let reply = client.call(&[&script, command].concat());
+        assert!(
+            reply.is_error("ERR This Redis command is not allowed from script"),
+            "{command:?}: {reply:?}"
+        );
+    }
+    assert_eq!(client.call(&["EVAL", "return redis.call('CLIENT', 'GETNAME')", "0"]), Reply::Null);
+}
+
+#[test]
 fn debug_sleep_stops_nobody_else() {
     let server = Server::start(&["--enable-debug-command", "yes", "--server-threads", "1"]);
     let (mut sleeper, mut other) = (server.client(), server.client());
