@@ -22,6 +22,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const SPACE_BYTES: u64 = 1 << 30;
+/// How many inputs are tried whatever the time, so that some are accepted and some are not.
+const INPUTS_MIN: u64 = 100;
 /// Longest that one input may take; generous, since machines are shared.
 const INPUT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often an input must take longer: the machine may have been stopped meanwhile.
@@ -37,7 +39,7 @@ fn fuzz(name: &str, make: impl Fn(&mut fastrand::Rng) -> Vec<u8>, check: impl Fn
     let mut rng = fastrand::Rng::with_seed(seed);
     let given = env::var_os("TARTAN_FUZZ_INPUT").map(|path| fs::read(path).unwrap());
     let (start, mut inputs, mut accepted) = (Instant::now(), 0_u64, 0_u64);
-    while start.elapsed() < Duration::from_secs(seconds) {
+    while start.elapsed() < Duration::from_secs(seconds) || inputs < INPUTS_MIN {
         let input = given.clone().unwrap_or_else(|| make(&mut rng));
         fs::write(&last_input, &input).unwrap();
         match catch_unwind(AssertUnwindSafe(|| in_time(|| check(&input)))) {

@@ -67,7 +67,7 @@ const HELP: &[&str] = &[
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Whether keys are expired in the background.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
-    "    Whether scripts may call commands that are not for scripts.",
+    "    Whether scripts may call commands that are not for scripts, except for those that run scripts.",
     "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
     "    Whether checksums of snapshots and of RESTORE's payloads are ignored.",
     "SLEEP <seconds>",
