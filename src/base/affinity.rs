@@ -1,6 +1,8 @@
 //! The CPUs that a thread may run on, by lists like `0,2,4-7,8-15:2`.
 
-use nix::sched::{CpuSet, sched_setaffinity};
+use std::sync::OnceLock;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use super::log;
@@ -26,6 +28,17 @@ pub fn bind_thread(list: &str) -> Result<(), String> {
     }
     // Zero is the calling thread.
     sched_setaffinity(Pid::from_raw(0), &set).map_err(|error| error.to_string())
+}
+
+/// Binds the calling thread to the CPUs that the first thread was bound to which called this. Threads inherit those of their makers.
+pub fn reset_thread() {
+    static FIRST: OnceLock<Option<CpuSet>> = OnceLock::new();
+    let own = Pid::from_raw(0);
+    if let Some(cpus) = FIRST.get_or_init(|| sched_getaffinity(own).ok())
+        && let Err(error) = sched_setaffinity(own, cpus)
+    {
+        log::verbose!("A thread stays on its maker's CPUs: {error}");
+    }
 }
 
 /// CPUs, ranges of them, and ranges with a step, separated by commas.

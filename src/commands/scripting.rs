@@ -79,6 +79,7 @@ fn run<'a>(
     let is_debugged = dialogue.is_some();
     if is_debugged && let Some(place) = scripting::elsewhere_unknown(ctx.worker) {
         // It holds its thread as long as the client likes.
+        dialogue.iter().for_each(|dialogue| dialogue.begin());
         ctx.session.parking = Some(place);
         return Ok(());
     }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -14,12 +15,16 @@ use super::session::ClientHandle;
 use crate::resp::{Protocol, Reply};
 use crate::scripting::{Heard, Talk};
 
+/// Bytes of orders that wait at most: a client that sends more is closed.
+const ORDERS_BYTES_MAX: usize = 1 << 20;
 /// How long the script waits for an order before it looks whether it must end.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// One debugging session.
 pub struct Dialogue {
     handle: Arc<ClientHandle>,
+    /// Whether the client's request that is away is the script: what else it sends are orders.
+    has_begun: AtomicBool,
     state: Mutex<State>,
     called: Condvar,
 }
@@ -27,6 +32,7 @@ pub struct Dialogue {
 #[derive(Default)]
 struct State {
     orders: VecDeque<Vec<Vec<u8>>>,
+    order_bytes: usize,
     said: Vec<u8>,
     is_over: bool,
 }
@@ -34,13 +40,26 @@ struct State {
 impl Dialogue {
     /// With this client.
     pub fn new(handle: Arc<ClientHandle>) -> Self {
-        Self { handle, state: Mutex::default(), called: Condvar::new() }
+        Self { handle, has_begun: AtomicBool::new(false), state: Mutex::default(), called: Condvar::new() }
     }
 
-    /// The client has sent an order.
-    pub fn order(&self, words: Vec<Vec<u8>>) {
-        self.state.lock().orders.push_back(words);
+    /// The script is on its way.
+    pub fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
+    }
+
+    /// Whether it is, or runs.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Acquire)
+    }
+
+    /// The client has sent an order. False if too many wait.
+    pub fn order(&self, words: Vec<Vec<u8>>) -> bool {
+        let mut state = self.state.lock();
+        state.order_bytes += bytes_of(&words);
+        state.orders.push_back(words);
         self.called.notify_one();
+        state.order_bytes <= ORDERS_BYTES_MAX
     }
 
     /// What is to be sent to the client.
@@ -77,9 +96,16 @@ impl Talk for Arc<Dialogue> {
             self.called.wait_for(&mut state, WAIT_MAX);
         }
         match state.orders.pop_front() {
-            Some(order) => Heard::Order(order),
+            Some(order) => {
+                state.order_bytes -= bytes_of(&order);
+                Heard::Order(order)
+            }
             None if state.is_over => Heard::Over,
             None => Heard::Nothing,
         }
     }
+}
+
+fn bytes_of(words: &[Vec<u8>]) -> usize {
+    words.iter().map(|word| word.len() + size_of::<Vec<u8>>()).sum()
 }

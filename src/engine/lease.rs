@@ -30,14 +30,14 @@ impl<'w> Lease<'w> {
     /// a script, too; otherwise gives it back.
     #[inline]
     pub(super) fn renew(&mut self, argv: &[&[u8]]) {
-        if self.worker.had_token.get() {
+        if self.worker.had_token.get() || self.token.is_some() {
             self.renew_for(argv);
         }
     }
 
     #[cold]
     fn renew_for(&mut self, argv: &[&[u8]]) {
-        if !is_script(self.worker, argv) {
+        if !self.worker.had_token.get() || !is_script(self.worker, argv) {
             return self.end();
         }
         let now_us = clock::monotonic_us();

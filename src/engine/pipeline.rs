@@ -82,7 +82,8 @@ pub fn run_batch(
     stop
 }
 
-/// Takes the requests that are in the buffer for orders to the debugger of the script that runs. False if they are none.
+/// Takes the requests that are in the buffer for orders to the debugger of the script that runs. False if they are none, or too
+/// many.
 #[cold]
 pub fn take_orders(
     worker: &Worker,
@@ -99,7 +100,9 @@ pub fn take_orders(
         match parser.parse(buffer, limits) {
             Ok(Parsed::Request) => {
                 let words = parser.arguments().iter().map(|range| buffer[range.clone()].to_vec());
-                dialogue.order(words.collect());
+                if !dialogue.order(words.collect()) {
+                    return false;
+                }
             }
             parsed => break parsed,
         }

@@ -32,8 +32,6 @@ use crate::resp::{Parser, Protocol, Reply, Segment};
 
 /// Room that is made for a read.
 const READ_BYTES: usize = 16 * 1024;
-/// Room that a worker's buffer for replies has from the first one on.
-const REPLY_BYTES: usize = 16 * 1024;
 /// Buffers larger than this are not kept for the next one.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 /// Replies are written at this size though more requests are there.
@@ -226,7 +224,7 @@ impl Connection {
     async fn turn(&mut self) -> bool {
         loop {
             if self.session.is_occupied() {
-                if !self.talk() {
+                if !self.talk().await {
                     return false;
                 }
                 self.settle_buffers();
@@ -275,9 +273,6 @@ impl Connection {
             && tail.capacity() == 0
         {
             LENT.with_borrow_mut(|lent| std::mem::swap(&mut lent.1, tail));
-            if tail.capacity() == 0 {
-                tail.reserve(REPLY_BYTES);
-            }
         }
     }
 
@@ -399,7 +394,7 @@ impl Connection {
         if let Some(away) = &self.session.away {
             // What else the signal is for is looked at when the request is back.
             let away = away.clone();
-            if !self.talk() {
+            if !self.talk().await {
                 return false;
             }
             return match away.take_back() {
@@ -434,14 +429,17 @@ impl Connection {
     }
 
     /// Has the client talk to the debugger of its script that runs, if there is one. False when the connection is to be closed.
-    fn talk(&mut self) -> bool {
-        let Some(dialogue) = self.session.dialogue.clone().filter(|_| self.session.away.is_some()) else {
+    async fn talk(&mut self) -> bool {
+        let is_away = self.session.away.is_some();
+        let Some(dialogue) = self.session.dialogue.clone().filter(|dialogue| is_away && dialogue.has_begun())
+        else {
             return true;
         };
         let (worker, session) = (&self.worker, &self.session);
         let taken = pipeline::take_orders(worker, session, &mut self.parser, &mut self.buffer, &dialogue);
         self.reply.raw(&dialogue.take_said());
-        taken && self.flush()
+        // What came before may wait for the log.
+        taken && self.hold().await && self.flush()
     }
 
     /// Goes on with the session that a request has brought back, and with its reply.

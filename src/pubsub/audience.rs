@@ -9,7 +9,7 @@ const EVENT_CHANNELS: &[u8] = b"__keyevent@";
 /// Stands between the database and the key, or the event.
 const MARK: &[u8] = b"__:";
 /// What is not itself in a pattern.
-const SPECIAL: &[u8] = b"*?[\\";
+const SPECIAL: &[u8] = b"*?[]\\";
 /// Events share this many counters: one may be taken for another, which costs a message's making.
 const COUNTERS: usize = 64;
 
@@ -102,6 +102,7 @@ mod tests {
         check("__keyevent@*__:expired", true, false, true, false);
         check("__keyevent@0__:e*", true, false, true, true);
         check("__keyspace@0__:job:*", true, true, false, false);
+        check("__keyevent@0__[__:]expired", true, false, true, true);
         check("\\__keyevent@0__:expired", true, true, true, false);
     }
 }

@@ -19,8 +19,9 @@ use crate::resp::{Protocol, Reply};
 
 /// Breakpoints, at most.
 const BREAKPOINTS_MAX: usize = 64;
-/// Tables within tables that are shown.
-const DEPTH_MAX: usize = 32;
+/// Tables within tables that are shown, and bytes of a value that are made to be shown: a table may contain itself.
+const DEPTH_MAX: usize = 10;
+const VALUE_BYTES_MAX: usize = 256 * 1024;
 /// Lines shown before and behind one.
 const CONTEXT: usize = 5;
 /// Bytes of a value or reply that are shown, unless the client says otherwise, and the fewest that it may say.
@@ -123,7 +124,7 @@ impl Debugger {
         if self.state.borrow().is_alone {
             return;
         }
-        let texts: Vec<String> = values.iter().map(|value| shown(value, 0)).collect();
+        let texts: Vec<String> = values.iter().map(shown).collect();
         let line = self.state.borrow().line;
         self.say(format!("<debug> line {line}: {}", texts.join(", ")));
     }
@@ -177,13 +178,13 @@ impl Debugger {
         let said = std::mem::take(&mut self.state.borrow_mut().said);
         ask(|host| host.talk().map(|talk| talk.say(&said)));
         loop {
+            if let Some(text) = ask(|host| host.interrupted()).flatten() {
+                return Err(text);
+            }
             match ask(|host| host.talk().map(|talk| talk.hear())).flatten() {
                 Some(Heard::Order(order)) => return Ok(Some(order)),
-                Some(Heard::Nothing) => {
-                    if let Some(text) = ask(|host| host.interrupted()).flatten() {
-                        return Err(text);
-                    }
-                }
+                Some(Heard::Nothing) if ask(|host| host.is_ending()) == Some(true) => return Ok(None),
+                Some(Heard::Nothing) => {}
                 Some(Heard::Over) | None => return Ok(None),
             }
         }
@@ -267,17 +268,18 @@ impl Debugger {
             self.say("No local variables in the current context.".into());
         }
         for (name, value) in locals {
-            self.say_some(format!("<value> {name} = {}", shown(&value, 0)));
+            self.say_some(format!("<value> {name} = {}", shown(&value)));
         }
     }
 
     fn print(&self, lua: &Lua, name: &str) {
         let frames = (0..).take_while(|&level| lua.inspect_stack(level, |_| ()).is_some());
-        let local = frames.flat_map(|level| locals(lua, level)).filter(|(known, _)| known == name).last();
+        let of_frame = |level| locals(lua, level).into_iter().filter(|(known, _)| known == name).last();
+        let local = frames.filter_map(of_frame).next();
         let global =
             || matches!(name, "KEYS" | "ARGV").then(|| lua.globals().get::<Value>(name).ok()).flatten();
         match local.map(|(_, value)| value).or_else(global) {
-            Some(value) => self.say_some(format!("<value> {}", shown(&value, 0))),
+            Some(value) => self.say_some(format!("<value> {}", shown(&value))),
             None => self.say("No such variable.".into()),
         }
     }
@@ -343,8 +345,9 @@ impl Debugger {
         let load =
             |code: &[u8]| lua.load(code).set_name("@ldb_eval").set_mode(ChunkMode::Text).into_function();
         let function = load(&[b"return ", code].concat()).or_else(|_| load(code));
-        match function.and_then(|function| function.call::<Value>(())) {
-            Ok(value) => self.say_some(format!("<retval> {}", shown(&value, 0))),
+        // In a coroutine it is asked whether to go on: here, within a hook, it would not be.
+        match function.and_then(|function| lua.create_thread(function)?.resume::<Value>(())) {
+            Ok(value) => self.say_some(format!("<retval> {}", shown(&value))),
             Err(error) => self.say_some(format!("<error> {}", reason(&error))),
         }
     }
@@ -402,6 +405,10 @@ impl Host for Watched<'_> {
 
     fn interrupted(&mut self) -> Option<String> {
         self.host.interrupted()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.host.is_ending()
     }
 
     fn talk(&mut self) -> Option<&mut dyn Talk> {
@@ -477,27 +484,44 @@ fn locals(lua: &Lua, level: usize) -> Vec<(String, Value)> {
 }
 
 /// A value as people read it.
-fn shown(value: &Value, depth: usize) -> String {
+fn shown(value: &Value) -> String {
+    let mut text = String::new();
+    show(&mut text, value, 0);
+    text
+}
+
+fn show(text: &mut String, value: &Value, depth: usize) {
     match value {
-        Value::Nil => "nil".into(),
-        Value::Boolean(value) => value.to_string(),
-        Value::String(text) => quote(&text.as_bytes()),
-        Value::Integer(number) => general(*number as f64),
-        Value::Number(number) => general(*number),
-        Value::Table(_) if depth >= DEPTH_MAX => "<max recursion level reached! Nested table?>".into(),
+        Value::Nil => text.push_str("nil"),
+        Value::Boolean(value) => text.push_str(&value.to_string()),
+        Value::String(bytes) => text.push_str(&quote(&bytes.as_bytes())),
+        Value::Integer(number) => text.push_str(&general(*number as f64)),
+        Value::Number(number) => text.push_str(&general(*number)),
+        Value::Table(_) if depth >= DEPTH_MAX || text.len() > VALUE_BYTES_MAX => {
+            text.push_str("<max recursion level reached! Nested table?>");
+        }
         Value::Table(table) => {
             let pairs: Vec<(Value, Value)> = table.pairs().filter_map(Result::ok).collect();
             let is_list = pairs.iter().zip(1..).all(|((key, _), index)| is_number(key, index));
-            let parts: Vec<String> = pairs
-                .iter()
-                .map(|(key, value)| match is_list {
-                    true => shown(value, depth + 1),
-                    false => format!("[{}]={}", shown(key, depth + 1), shown(value, depth + 1)),
-                })
-                .collect();
-            format!("{{{}}}", parts.join("; "))
+            text.push('{');
+            for (place, (key, value)) in pairs.iter().enumerate() {
+                if place > 0 {
+                    text.push_str("; ");
+                }
+                if text.len() > VALUE_BYTES_MAX {
+                    text.push_str("...");
+                    break;
+                }
+                if !is_list {
+                    text.push('[');
+                    show(text, key, depth + 1);
+                    text.push_str("]=");
+                }
+                show(text, value, depth + 1);
+            }
+            text.push('}');
         }
-        other => format!("\"{}@{:p}\"", type_name(other), other.to_pointer()),
+        other => text.push_str(&format!("\"{}@{:p}\"", type_name(other), other.to_pointer())),
     }
 }
 

@@ -46,14 +46,15 @@ struct Nested {
     /// The position of the table.
     table: usize,
     contents: Contents,
+    /// How many elements or pairs have been written.
+    written: usize,
+    /// Where the head belongs: how many there are shows at their end. A script's collector may take some away meanwhile.
+    head: Mark,
 }
 
+#[derive(Clone, Copy)]
 enum Contents {
-    Array {
-        written: usize,
-        /// Where the head belongs, whose length shows at the first nil.
-        head: Mark,
-    },
+    Array,
     /// Keys and values; the last key lies above the table.
     Pairs,
     /// The same, where the key has been written and its value lies above it.
@@ -73,7 +74,8 @@ impl Walk<'_, '_> {
             Kind::Boolean => self.boolean(self.stack.is_true(top), reply),
             Kind::Table => match self.table(reply) {
                 Ok(Some((table, contents))) => {
-                    return self.nested.push(Nested { floor: top - 1, table, contents });
+                    let (floor, head) = (top - 1, reply.mark());
+                    return self.nested.push(Nested { floor, table, contents, written: 0, head });
                 }
                 Ok(None) => {}
                 Err(Full) => reply.error(TOO_DEEP),
@@ -95,8 +97,7 @@ impl Walk<'_, '_> {
     fn table(&mut self, reply: &mut Reply) -> Result<Option<(usize, Contents)>, Full> {
         self.stack.reserve(SLOTS_PER_TABLE)?;
         let table = self.stack.len();
-        if self.is_plain_array(table)? {
-        } else if self.field(table, "err", Kind::Text)? {
+        if self.field(table, "err", Kind::Text)? {
             let text = self.text().to_vec();
             if self.nested.is_empty() {
                 let counted = self.field(table, "ignore_error_stats_update", Kind::Boolean)?;
@@ -119,25 +120,14 @@ impl Walk<'_, '_> {
         } else if self.verbatim(table, reply)? {
             return Ok(None);
         } else if self.field(table, "map", Kind::Table)? {
-            reply.map(self.begin_pairs()?);
+            // Behind nil comes the first key.
+            self.stack.push_nil()?;
             return Ok(Some((table + 1, Contents::Pairs)));
         } else if self.field(table, "set", Kind::Table)? {
-            reply.set(self.begin_pairs()?);
+            self.stack.push_nil()?;
             return Ok(Some((table + 1, Contents::Keys)));
         }
-        Ok(Some((table, Contents::Array { written: 0, head: reply.mark() })))
-    }
-
-    /// Whether a table has nothing but elements 1 to N, so that one need not look for names.
-    fn is_plain_array(&mut self, table: usize) -> Result<bool, Full> {
-        let len = self.stack.table_len(table);
-        if len == 0 {
-            return Ok(false);
-        }
-        self.stack.push_number(len as f64)?;
-        let has_more = self.stack.next(table)?;
-        self.cut(table);
-        Ok(!has_more)
+        Ok(Some((table, Contents::Array)))
     }
 
     fn verbatim(&mut self, table: usize, reply: &mut Reply) -> Result<bool, Full> {
@@ -164,52 +154,35 @@ impl Walk<'_, '_> {
         Ok(suits)
     }
 
-    /// How many keys the table on top has. Pushes nil, behind which the first of them comes.
-    fn begin_pairs(&mut self) -> Result<usize, Full> {
-        let table = self.stack.len();
-        let mut len = 0;
-        self.stack.push_nil()?;
-        while self.stack.next(table)? {
-            self.stack.pop(1);
-            len += 1;
-        }
-        self.stack.push_nil()?;
-        Ok(len)
-    }
-
     /// Pushes what is to be written next, and puts down tables that are at their end. False if nothing is left.
     fn advance(&mut self, reply: &mut Reply) -> bool {
         while let Some(nested) = self.nested.last_mut() {
-            let table = nested.table;
+            let &mut Nested { floor, table, contents, written, head } = nested;
             // There is room: `table` has reserved it.
-            let found = match &mut nested.contents {
-                Contents::Array { written, head } => {
-                    *written += 1;
-                    let pushed = self.stack.push_element(table, *written);
-                    let found = pushed.is_ok() && self.stack.kind(table + 1) != Kind::Nil;
-                    if !found {
-                        reply.array_at(*head, *written - 1);
-                    }
-                    found
+            let found = match contents {
+                Contents::Array => {
+                    let pushed = self.stack.push_element(table, written + 1);
+                    pushed.is_ok() && self.stack.kind(table + 1) != Kind::Nil
                 }
-                contents @ Contents::Value => {
-                    *contents = Contents::Pairs;
-                    true
-                }
-                contents => {
-                    let found = self.stack.next(table) == Ok(true);
-                    if found && matches!(contents, Contents::Keys) {
-                        self.stack.pop(1);
-                    } else {
-                        *contents = Contents::Value;
-                    }
-                    found && self.stack.push_copy(table + 1).is_ok()
-                }
+                Contents::Value => true,
+                Contents::Pairs | Contents::Keys => self.stack.next(table) == Ok(true),
             };
-            if found {
+            match (contents, found) {
+                (Contents::Array, true) => nested.written += 1,
+                (Contents::Value, _) => (nested.contents, nested.written) = (Contents::Pairs, written + 1),
+                (Contents::Pairs, true) => nested.contents = Contents::Value,
+                (Contents::Keys, true) => {
+                    nested.written += 1;
+                    self.stack.pop(1);
+                }
+                (Contents::Array, false) => reply.array_at(head, written),
+                (Contents::Pairs, false) => reply.map_at(head, written),
+                (Contents::Keys, false) => reply.set_at(head, written),
+            }
+            let is_key = matches!(contents, Contents::Pairs | Contents::Keys);
+            if found && (!is_key || self.stack.push_copy(table + 1).is_ok()) {
                 return true;
             }
-            let floor = nested.floor;
             self.nested.pop();
             self.cut(floor);
         }

@@ -22,6 +22,11 @@ pub trait Host {
     /// [`INSTRUCTIONS_BETWEEN_QUESTIONS`]: super::INSTRUCTIONS_BETWEEN_QUESTIONS
     fn interrupted(&mut self) -> Option<String>;
 
+    /// Whether the server is about to end.
+    fn is_ending(&self) -> bool {
+        false
+    }
+
     /// Who debugs the script.
     fn talk(&mut self) -> Option<&mut dyn Talk> {
         None

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::panic::resume_unwind;
+use std::panic;
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
@@ -277,11 +277,12 @@ impl Machine {
         self.lua().set_global_hook(triggers, hook).map_err(internal)?;
         self.shared.debugger.replace(Some(debugger.clone()));
         let mut watched = Watched { host, talk: &mut *talk, debugger: debugger.clone() };
-        let result = self.run(entry, name, given, &mut watched, reply);
+        let run = panic::AssertUnwindSafe(|| self.run(entry, name, given, &mut watched, reply));
+        let result = panic::catch_unwind(run);
         self.shared.debugger.take();
         debugger.end(talk);
         watch(self.lua(), &self.shared).map_err(internal)?;
-        result
+        result.unwrap_or_else(|thrown| panic::resume_unwind(thrown))
     }
 
     /// What the message handler has made of an error.
@@ -323,7 +324,7 @@ impl Machine {
             let _ = self.lua().gc_step();
         }
         if let Some(thrown) = self.shared.panic.take() {
-            resume_unwind(thrown);
+            panic::resume_unwind(thrown);
         }
     }
 }

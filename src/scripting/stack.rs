@@ -54,7 +54,7 @@ pub(super) enum Outcome {
 
 /// A function of Lua's that is written in Rust. Its arguments are what is on the stack.
 pub(super) trait Native {
-    /// Runs it. Without room for its own value it may leave none: nil is returned or raised.
+    /// Runs it. It leaves a value on top; its arguments, which it may pop, have made room for that.
     fn run(stack: &mut Stack<'_>, shared: &Shared) -> Outcome;
 }
 
@@ -218,16 +218,6 @@ impl Stack<'_> {
     pub(super) fn is_true(&self, at: usize) -> bool {
         // SAFETY: reasons 1 and 2.
         unsafe { ffi::lua_toboolean(self.state, at as c_int) != 0 }
-    }
-
-    /// The length of a table's array, as the operator `#` tells it.
-    #[inline]
-    pub(super) fn table_len(&self, at: usize) -> usize {
-        if self.kind(at) != Kind::Table {
-            return 0;
-        }
-        // SAFETY: reasons 1 and 3.
-        unsafe { ffi::lua_objlen(self.state, at as c_int) }
     }
 
     /// Pushes nil.

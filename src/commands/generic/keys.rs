@@ -7,6 +7,8 @@ use crate::store::{Entry, POSITION_BITS, Stripe};
 
 /// Random buckets that RANDOMKEY looks at before it goes through all of them.
 const RANDOM_TRIES: usize = 16;
+/// Expired keys that one RANDOMKEY deletes at most.
+const STALE_MAX: usize = 16;
 
 fn is_live(entry: &Entry, now_ms: i64) -> bool {
     entry.expiry().is_none_or(|at| at > now_ms)
@@ -149,13 +151,19 @@ fn any_key(keys: &Keyspace<'_>, db: usize) -> Option<Box<[u8]>> {
 #[derive(Default)]
 struct Choice {
     offered: usize,
+    /// Expired keys noted.
+    stale: usize,
     key: Option<Box<[u8]>>,
 }
 
 impl Choice {
     fn offer(&mut self, keys: &Keyspace<'_>, entry: &Entry) {
         if !is_live(entry, keys.now_ms()) {
-            return keys.note_stale(entry.key());
+            if self.stale < STALE_MAX {
+                self.stale += 1;
+                keys.note_stale(entry.key());
+            }
+            return;
         }
         self.offered += 1;
         if fastrand::usize(..self.offered) == 0 {

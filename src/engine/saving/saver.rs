@@ -48,6 +48,7 @@ impl Saving {
                 Job::Sync | Job::SwitchOff | Job::Reload => {}
             }
         }
+        affinity::reset_thread();
         bind_to_cpus(node, job);
         let run = || match job {
             Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),

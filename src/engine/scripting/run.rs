@@ -259,6 +259,7 @@ fn take<'a>(ctx: &Context<'_, 'a>, call: &Invocation<'_, 'a>, patience: Patience
     match call.script.reach {
         // What is slow owns the token: nobody else may hold a stripe for long.
         Reach::Declared { writes } if !ctx.worker.is_lane => {
+            ctx.worker.had_token.set(false);
             let mode = if writes { Mode::Write } else { Mode::Read };
             let mut wanted: Wanted = call.keys.iter().map(|key| (stripe_of(key), mode)).collect();
             store.locks().lock_wanted(&mut wanted, patience)
@@ -268,7 +269,10 @@ fn take<'a>(ctx: &Context<'_, 'a>, call: &Invocation<'_, 'a>, patience: Patience
             call.keys.iter().for_each(|key| owned.reach(stripe_of(key), Mode::Write));
             Ok(Held::Owned(owned))
         }
-        Reach::Anything if ctx.worker.has_lease.get() => Ok(Held::Owned(store.locks().own_under_lease())),
+        Reach::Anything if ctx.worker.has_lease.get() => {
+            ctx.worker.had_token.set(true);
+            Ok(Held::Owned(store.locks().own_under_lease()))
+        }
         Reach::Anything => {
             let owned = store.locks().own(patience)?;
             ctx.worker.had_token.set(true);
@@ -363,6 +367,10 @@ impl Host for Caller<'_, '_> {
             (false, true) => Some(Reader::Feed),
             _ => None,
         };
+    }
+
+    fn is_ending(&self) -> bool {
+        self.node.is_closing()
     }
 
     fn interrupted(&mut self) -> Option<String> {

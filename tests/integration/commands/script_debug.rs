@@ -88,3 +88,33 @@ fn what_can_not_be_debugged_is_refused() {
     client.read().unwrap();
     assert!(client.read().unwrap().is_error("ERR SCRIPT DEBUG must be called outside a pipeline"));
 }
+
+#[test]
+fn code_that_does_not_end_can_be_killed() {
+    let server = Server::start(&[]);
+    let (mut client, mut other) = (begin(&server, SCRIPT), server.client());
+    client.send(&encode(&["eval", "while true do end"])).unwrap();
+    sleep(Duration::from_millis(50));
+    assert_eq!(other.call(&["SCRIPT", "KILL"]), Reply::Simple("OK".into()));
+    assert!(lines(&client.read().unwrap())[0].starts_with("<error> ERR Script killed by user"));
+    assert_eq!(lines(&client.read().unwrap()), ["<endsession>"]);
+    assert!(client.read().unwrap().is_error("ERR Script killed by user"));
+    assert_eq!(other.call(&["EVAL", "return 1", "0"]), Reply::Integer(1));
+}
+
+#[test]
+fn the_server_ends_though_a_script_that_has_written_is_debugged() {
+    let server = Server::start(&[]);
+    let (mut client, mut other) = (begin(&server, SCRIPT), server.client());
+    order(&mut client, "redis SET key 1");
+    assert!(other.try_call(&["SHUTDOWN"]).is_err());
+}
+
+#[test]
+fn a_table_that_contains_itself_is_shown() {
+    let server = Server::start(&[]);
+    let mut client = begin(&server, "local t = {}; t.a = t; t.b = t\nredis.debug(t)\nlocal a = 1\nreturn 1");
+    assert_eq!(order(&mut client, "step").len(), 2);
+    assert!(order(&mut client, "print t")[0].starts_with("<value> {[\"a\"]={["));
+    assert_eq!(order(&mut client, "continue").last().unwrap(), "<endsession>");
+}
