@@ -443,8 +443,12 @@ fn the_log_is_switched_on_and_off_under_load() {
                 ok(&mut client, &format!("CONFIG SET appendonly {word}"));
                 sleep(Duration::from_millis(20));
             }
-            eventually("the log is on", || {
-                run(&mut client, "INFO persistence").text().contains("aof_current_size")
+            // Before its base is made nothing can be loaded from it.
+            eventually("the log is on and whole", || {
+                let page = run(&mut client, "INFO persistence").text();
+                ["aof_current_size", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"]
+                    .iter()
+                    .all(|line| page.contains(line))
             });
             sleep(Duration::from_millis(50));
         }
