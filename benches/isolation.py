@@ -129,7 +129,7 @@ def hammer(_server, number):
 LOADS = {
     "idle": ([], []),
     "scripts": ([scripts] * SLOW_CLIENTS, []),
-    "scripts, their key hammered": ([scripts] * SLOW_CLIENTS, [hammer]),
+    "scripts and their key hammered": ([scripts] * SLOW_CLIENTS, [hammer]),
     "KEYS": ([keys], []),
     "SUNION": ([union], []),
 }

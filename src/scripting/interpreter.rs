@@ -16,8 +16,6 @@ use super::sandbox::Sandbox;
 use super::sha::Sha;
 use super::shebang::script_header;
 
-const UNKNOWN: &str = "NOSCRIPT No matching script. Please use EVAL.";
-
 /// The interpreter of one thread.
 #[derive(Default)]
 pub struct Interpreter {
@@ -82,10 +80,8 @@ impl Interpreter {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
-        let unknown = || Failure::from(UNKNOWN.as_bytes().to_vec());
-        let scripts = self.scripts.as_mut().ok_or_else(unknown)?;
-        let place = *scripts.places.get(sha).ok_or_else(unknown)?;
-        scripts.machine.run(Entry::Script(place), sha.as_str(), (keys, args), host, reply)
+        let (machine, entry) = self.script(sha)?;
+        machine.run(entry, sha.as_str(), (keys, args), host, reply)
     }
 
     /// As [`Interpreter::run`], under a debugger that shows the script's source to `talk`.
@@ -97,10 +93,18 @@ impl Interpreter {
         talk: &mut dyn Talk,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
-        let unknown = || Failure::from(UNKNOWN.as_bytes().to_vec());
-        let scripts = self.scripts.as_mut().ok_or_else(unknown)?;
-        let place = *scripts.places.get(sha).ok_or_else(unknown)?;
-        scripts.machine.debug(Entry::Script(place), (sha.as_str(), source), given, (host, talk), reply)
+        let (machine, entry) = self.script(sha)?;
+        machine.debug(entry, (sha.as_str(), source), given, (host, talk), reply)
+    }
+
+    /// A compiled script, and the machine that keeps it.
+    fn script(&mut self, sha: &Sha) -> Result<(&mut Machine, Entry), Failure> {
+        const UNKNOWN: &[u8] = b"NOSCRIPT No matching script. Please use EVAL.";
+        let found = self.scripts.as_mut().and_then(|scripts| {
+            let place = *scripts.places.get(sha)?;
+            Some((&mut scripts.machine, Entry::Script(place)))
+        });
+        found.ok_or_else(|| Failure::from(UNKNOWN.to_vec()))
     }
 
     /// Loads a library, first line and all, under a number: several may have one name. The time limit is for its own code, which
