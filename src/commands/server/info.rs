@@ -338,9 +338,10 @@ fn persistence(page: &mut Page<'_>) {
         let loaded = &node.load_progress;
         page.field("rdb_last_load_keys_expired", loaded.expired.load(Relaxed));
         page.field("rdb_last_load_keys_loaded", loaded.keys.load(Relaxed));
-        page.field("aof_enabled", u8::from(node.config.is_on(Id::AppendOnly)));
+        let wants_log = node.config.is_on(Id::AppendOnly);
+        page.field("aof_enabled", u8::from(wants_log));
         page.field("aof_rewrite_in_progress", u8::from(is_rewriting));
-        page.field("aof_rewrite_scheduled", u8::from(state.rewrite_wanted && !is_rewriting));
+        page.field("aof_rewrite_scheduled", u8::from(state.is_rewrite_scheduled(wants_log)));
         page.field("aof_last_rewrite_time_sec", state.rewrites.seconds);
         page.field("aof_current_rewrite_time_sec", since(is_rewriting));
         page.field("aof_last_bgrewrite_status", word(state.rewrites.ok));

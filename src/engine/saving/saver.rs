@@ -135,8 +135,8 @@ impl Saving {
                     Err(Failure::Stopped) => log::warning!("Background AOF rewrite was stopped"),
                     Err(Failure::Broken(_)) => log::warning!("Background AOF rewrite terminated with error"),
                 }
-                if job == Job::SwitchOn {
-                    state.switch_tried_ms = now_ms;
+                if job == Job::SwitchOn && matches!(outcome, Err(Failure::Broken(_))) {
+                    state.switch_failed_ms = now_ms;
                 }
             }
             Job::Sync | Job::SwitchOff | Job::Reload | Job::Collection => {

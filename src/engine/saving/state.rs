@@ -80,12 +80,25 @@ pub struct State {
     pub(super) flush_unsaved: bool,
     /// The parts that were kept for `aof-disable-auto-gc` may go.
     pub(super) collection_wanted: bool,
-    pub(super) switch_tried_ms: i64,
+    /// Unix time in milliseconds of the last failure to switch the log on.
+    pub(super) switch_failed_ms: i64,
     pub(super) rewrite_limit_told: u64,
     pub(super) stopping: bool,
 }
 
 impl State {
+    /// Whether a rewrite is to come, or the base of a log that is wanted and not there: so far nothing could be loaded from it.
+    pub fn is_rewrite_scheduled(&self, wants_log: bool) -> bool {
+        let lacks_log = match self.running {
+            Some((Job::Rewrite | Job::SwitchOn, _)) => return false,
+            Some((Job::SwitchOff, _)) => true,
+            // It has taken the files for as long as it lasts.
+            Some((Job::Collection, _)) => false,
+            _ => self.files.is_none(),
+        };
+        self.rewrite_wanted || (wants_log && lacks_log)
+    }
+
     pub(super) fn new() -> Self {
         Self {
             running: None,
@@ -102,7 +115,7 @@ impl State {
             reloads: VecDeque::new(),
             flush_unsaved: false,
             collection_wanted: false,
-            switch_tried_ms: 0,
+            switch_failed_ms: 0,
             rewrite_limit_told: 0,
             stopping: false,
         }

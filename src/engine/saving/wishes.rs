@@ -200,7 +200,7 @@ pub(super) fn next_job(node: &Node, state: &State) -> Option<Job> {
         return Some(Job::Reload);
     }
     match (node.config.is_on(Id::AppendOnly), state.files.is_some()) {
-        (true, false) if clock::unix_ms() - state.switch_tried_ms >= SWITCH_RETRY_MS => {
+        (true, false) if clock::unix_ms() - state.switch_failed_ms >= SWITCH_RETRY_MS => {
             return Some(Job::SwitchOn);
         }
         (false, true) => return Some(Job::SwitchOff),
