@@ -1,6 +1,6 @@
 //! SORT: the elements of a list, set or sorted set in order, or what other keys hold for them.
 //!
-//! Patterns reach keys that no argument names; `engine::plan` locks every stripe where there are any. Texts compare as in C's
+//! Patterns reach keys that no argument names: they are locked when the elements are known. Texts compare as in C's
 //! own locale, and as there the comparison ends at a zero byte; a result that is stored goes by all bytes.
 
 use std::borrow::Cow;
@@ -39,6 +39,7 @@ fn sort<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let Some(destination) = options.destination else { return reply_sorted(ctx, args.at(1), &options) };
     let mut list = List::new();
     let limits = limits::list(&ctx.node.config);
+    reach_patterns(ctx.keys, args.at(1), &options)?;
     let sorted = Source::open(ctx.keys, args.at(1))?.sorted(ctx.keys, &options)?;
     each_result(ctx.keys, &options, &sorted, |found| {
         found.unwrap_or(Text::Item(Item::Bytes(b""))).with_bytes(|bytes| list.push_back(bytes, limits));
@@ -63,6 +64,7 @@ fn sort_ro<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 }
 
 fn reply_sorted(ctx: &mut Context<'_, '_>, key: &[u8], options: &Options<'_>) -> CommandResult {
+    reach_patterns(ctx.keys, key, options)?;
     let sorted = Source::open(ctx.keys, key)?.sorted(ctx.keys, options)?;
     ctx.reply.array(sorted.len() * options.get.len().max(1));
     each_result(ctx.keys, options, &sorted, |found| {
@@ -75,6 +77,24 @@ fn reply_sorted(ctx: &mut Context<'_, '_>, key: &[u8], options: &Options<'_>) ->
     Ok(())
 }
 
+/// Locks the keys that patterns make of the elements.
+fn reach_patterns(keys: &mut Keyspace<'_>, key: &[u8], options: &Options<'_>) -> CommandResult {
+    let mut made: SmallVec<[(&[u8], &[u8]); 4]> =
+        options.by.iter().chain(&options.get).filter_map(Pattern::around_element).collect();
+    made.sort_unstable();
+    made.dedup();
+    if made.is_empty() {
+        return Ok(());
+    }
+    let source = Source::of(keys.peek(key))?;
+    let (mut hashes, mut name) = (Vec::with_capacity(source.len() * made.len()), KeyName::default());
+    for element in source.as_they_come(0..source.len(), false) {
+        hashes.extend(made.iter().map(|(prefix, suffix)| keys.hash(name.write(prefix, &element, suffix))));
+    }
+    keys.reach(&hashes);
+    Ok(())
+}
+
 /// Visits what the options want of each element, while `visit` goes on.
 fn each_result<'v>(
     keys: &'v Keyspace<'_>,
@@ -82,10 +102,11 @@ fn each_result<'v>(
     sorted: &[Item<'v>],
     mut visit: impl FnMut(Option<Text<'v>>) -> bool,
 ) {
+    let mut name = KeyName::default();
     for element in sorted {
         let goes_on = match options.get.as_slice() {
             [] => visit(Some(Text::Item(*element))),
-            patterns => patterns.iter().all(|pattern| visit(pattern.find(keys, element))),
+            patterns => patterns.iter().all(|pattern| visit(pattern.find(keys, element, &mut name))),
         };
         if !goes_on {
             return;
@@ -201,23 +222,42 @@ impl<'a> Pattern<'a> {
         }
     }
 
+    /// What stands before and after the element in a key.
+    fn around_element(&self) -> Option<(&'a [u8], &'a [u8])> {
+        match *self {
+            Self::Key { prefix, suffix, .. } => Some((prefix, suffix)),
+            Self::Element | Self::Constant => None,
+        }
+    }
+
     /// What there is for an element.
-    fn find<'v>(&self, keys: &'v Keyspace<'_>, element: &Item<'v>) -> Option<Text<'v>> {
+    fn find<'v>(&self, keys: &'v Keyspace<'_>, element: &Item<'v>, name: &mut KeyName) -> Option<Text<'v>> {
         let (prefix, suffix, field) = match self {
             Self::Element => return Some(Text::Item(*element)),
             Self::Constant => return None,
             Self::Key { prefix, suffix, field } => (prefix, suffix, field),
         };
-        let mut key = SmallVec::<[u8; 64]>::from_slice(prefix);
-        element.with_bytes(|element| key.extend_from_slice(element));
-        key.extend_from_slice(suffix);
-        match (keys.find(&key)?.value(), field) {
+        match (keys.find(name.write(prefix, element, suffix))?.value(), field) {
             (ValueRef::Text(bytes), None) => Some(Text::Item(Item::Bytes(bytes))),
             (ValueRef::Integer(number), None) => Some(Text::Item(Item::Integer(number))),
             (ValueRef::Large(large), None) => Some(Text::Large(large)),
             (ValueRef::Hash(hash), Some(field)) => hash.get(field).map(Text::Item),
             _ => None,
         }
+    }
+}
+
+/// The name of a key that a pattern makes of an element: memory for one after the other.
+#[derive(Default)]
+struct KeyName(Vec<u8>);
+
+impl KeyName {
+    fn write(&mut self, prefix: &[u8], element: &Item<'_>, suffix: &[u8]) -> &[u8] {
+        self.0.clear();
+        self.0.extend_from_slice(prefix);
+        element.with_bytes(|element| self.0.extend_from_slice(element));
+        self.0.extend_from_slice(suffix);
+        &self.0
     }
 }
 
@@ -275,7 +315,11 @@ enum Source<'v> {
 
 impl<'v> Source<'v> {
     fn open(keys: &'v Keyspace<'_>, key: &[u8]) -> Result<Self, CommandError> {
-        match keys.find(key).map(Entry::value) {
+        Self::of(keys.find(key))
+    }
+
+    fn of(entry: Option<&'v Entry>) -> Result<Self, CommandError> {
+        match entry.map(Entry::value) {
             None => Ok(Self::Absent),
             Some(ValueRef::List(list)) => Ok(Self::List(list)),
             Some(ValueRef::Set(set)) => Ok(Self::Set(set)),
@@ -304,8 +348,9 @@ impl<'v> Source<'v> {
         }
         let by = options.by.as_ref().filter(|_| !options.unsorted);
         let elements = self.as_they_come(0..self.len(), false);
+        let mut name = KeyName::default();
         let weighed = |element: Item<'v>| match by {
-            Some(by) => (by.find(keys, &element), element),
+            Some(by) => (by.find(keys, &element, &mut name), element),
             None => (Some(Text::Item(element)), element),
         };
         let cut = range.len() < elements.len();

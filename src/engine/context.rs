@@ -102,7 +102,8 @@ pub enum Locking {
     Everything(Mode),
     /// Nothing: what a script reaches is locked by itself.
     Script,
-    /// The stripes of the keys, or every stripe if SORT's patterns lead to keys that are not named.
+    /// The stripes of the keys. If SORT's patterns lead to others it owns the token as well, and reaches those itself
+    /// ([`Keyspace::reach`]); within EXEC and scripts all are held.
     Patterns,
 }
 

@@ -568,7 +568,7 @@ impl From<Busy> for Unlocked {
 #[inline]
 fn lock<'a>(node: &'a Node, order: &Order<'_>, patience: Patience) -> Result<Held<'a>, Unlocked> {
     let locks = node.store.locks();
-    match node.plan(order.command).of_call(order.command.facts, order.argv) {
+    match node.plan(order.command).of_call(order.argv) {
         Plan::Nothing | Plan::Walk | Plan::Script => Ok(Held::Nothing),
         Plan::Everything(mode) => Ok(locks.lock_all(mode, patience)?),
         Plan::One(place, mode) => {
@@ -589,6 +589,9 @@ fn lock<'a>(node: &'a Node, order: &Order<'_>, patience: Patience) -> Result<Hel
             let mut wanted = Wanted::new();
             // Arguments without keys that can be found make the handler complain in its own words, before it looks at any key.
             let _ = plan.collect(order.command.facts, order.argv, &node.store, &mut wanted);
+            if plan == Plan::Patterns {
+                return Ok(Held::Owned(locks.own_wanted(&mut wanted, patience)?));
+            }
             Ok(locks.lock_wanted(&mut wanted, patience)?)
         }
     }
@@ -602,8 +605,8 @@ fn lock_for_long<'a>(
     order: &Order<'_>,
 ) -> Result<Held<'a>, Unlocked> {
     let node = &*worker.node;
-    let plan = node.plan(order.command).of_call(order.command.facts, order.argv);
-    if matches!(plan, Plan::Walk | Plan::Everything(_)) {
+    let plan = node.plan(order.command).of_call(order.argv);
+    if matches!(plan, Plan::Walk | Plan::Everything(_) | Plan::Patterns) {
         return lock(node, order, Patience::Worker);
     }
     let mut wanted = Wanted::new();

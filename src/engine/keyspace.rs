@@ -137,6 +137,19 @@ impl<'a> Keyspace<'a> {
         matches!(self.held, Held::Lent(_))
     }
 
+    /// Locks, for reading, what the command has found to need beside the keys that its arguments name: the keys with these
+    /// hashes. It must be locked by [`Locking::Patterns`](super::context::Locking::Patterns).
+    pub fn reach(&mut self, hashes: &[u64]) {
+        let Held::Owned(owned) = &mut self.held else { return };
+        if hashes.len() >= self.store.locks().len() {
+            return owned.reach_all(Mode::Read);
+        }
+        let mut wanted: Vec<usize> = hashes.iter().map(|hash| self.store.stripe_of(*hash)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.into_iter().for_each(|index| owned.reach(index, Mode::Read));
+    }
+
     /// The selected database.
     #[inline]
     pub fn db(&self) -> usize {

@@ -24,7 +24,7 @@ pub enum Plan {
     Everything(Mode),
     /// A script: it sees to its locks itself.
     Script,
-    /// The arguments tell whether it is every stripe or those of the keys.
+    /// The keys that the arguments name, and what the command finds in them leads to others.
     Patterns,
 }
 
@@ -60,13 +60,9 @@ impl Plan {
 
     /// The plan for these arguments.
     #[inline]
-    pub fn of_call(self, facts: &Facts, argv: &[&[u8]]) -> Self {
+    pub fn of_call(self, argv: &[&[u8]]) -> Self {
         match self {
             Self::Patterns if !keys::sorts_by_patterns(argv) => Self::Search(None),
-            Self::Patterns if facts.flags.contains(flag::WRITE) && keys::sorts_to_key(argv) => {
-                Self::Everything(Mode::Write)
-            }
-            Self::Patterns => Self::Everything(Mode::Read),
             plan => plan,
         }
     }
@@ -84,12 +80,13 @@ impl Plan {
     ) -> Result<(), KeysError> {
         let mut add = |key: &[u8], mode| wanted.push((store.stripe_of(hash_of(key)), mode));
         match *self {
-            Self::Nothing | Self::Walk | Self::Everything(_) | Self::Script | Self::Patterns => {}
+            Self::Nothing | Self::Walk | Self::Everything(_) | Self::Script => {}
             Self::One(place, mode) => add(argv.get(place).ok_or(KeysError)?, mode),
             Self::Range(first, last, step, mode) => {
                 keys_of_range(argv, first, last, step).for_each(|key| add(key, mode));
             }
-            Self::Search(forced) => {
+            Self::Search(_) | Self::Patterns => {
+                let forced = if let Self::Search(forced) = *self { forced } else { None };
                 let mut found = Keys::new();
                 keys::keys_to_lock(facts, argv, &mut found)?;
                 for found in found {

@@ -234,11 +234,14 @@ fn lock<'q>(worker: &'q Worker, orders: &[Order<'_>], session: &Session) -> Resu
     let mut wanted = Wanted::new();
     let (mut everything, mut has_scripts) = (None, false);
     for order in orders {
-        match node.plan(order.command).of_call(order.command.facts, order.argv) {
+        match node.plan(order.command).of_call(order.argv) {
             Plan::Script => has_scripts = true,
             Plan::Walk => everything = everything.max(Some(Mode::Read)),
             Plan::Everything(mode) => everything = everything.max(Some(mode)),
             plan => {
+                if plan == Plan::Patterns {
+                    everything = everything.max(Some(Mode::Read));
+                }
                 // What has no keys that can be found answers with its own error.
                 let _ = plan.collect(order.command.facts, order.argv, &node.store, &mut wanted);
             }

@@ -8,7 +8,8 @@
 //!    while holding: there is one token, so there is one such waiter at most, and all whom it waits for finish without waiting
 //!    (1, 2).
 //! 4. *All stripes*: the token first, then every stripe in index order, as in 3.
-//! 5. *A script that can't name its keys* owns the token and takes each stripe when it first reaches for it.
+//! 5. *A script that can't name its keys*, or a SORT by what other keys hold, owns the token and takes each stripe when it first
+//!    reaches for it.
 //!
 //! Only the owner of the token holds a stripe for longer than a moment, and marks those it holds. So waiting in place is short,
 //! but for marked stripes and for the token; a worker waits for neither (design 2.10):
@@ -317,6 +318,17 @@ impl Locks {
         }))
     }
 
+    /// Takes the token and locks what is wanted, in any order and with repetitions (rule 5).
+    ///
+    /// # Errors
+    /// A worker finds the token taken.
+    pub fn own_wanted(&self, wanted: &mut Wanted, patience: Patience) -> Result<Owned<'_>, Busy> {
+        let mut owned = self.own(patience)?;
+        merge(wanted);
+        wanted.iter().for_each(|&(index, mode)| owned.reach(index, mode));
+        Ok(owned)
+    }
+
     /// The token, kept from one command to the next (rule 8); None if it is taken. Whoever gives it back looks for errands.
     pub fn lease(&self) -> Option<Ownership<'_>> {
         self.token.try_take(true)
@@ -494,6 +506,7 @@ impl Owned<'_> {
     /// Where the stripe is among those held, or belongs.
     fn place(&self, index: usize) -> Result<usize, usize> {
         match self.guards.last() {
+            _ if self.is_all() => Ok(index),
             Some((last, _)) if *last < index => Err(self.guards.len()),
             _ => self.guards.binary_search_by_key(&index, |(held, _)| *held),
         }

@@ -190,9 +190,12 @@ fn needed_keys(facts: &Facts, argv: &[&[u8]]) -> SmallVec<[NeededKey; 8]> {
         return SmallVec::new();
     }
     // Where the keys can't be found the command complains, before it looks at any.
-    let _ = keys::keys(facts, argv, &mut found);
+    let result = keys::keys(facts, argv, &mut found);
     let mut needed: SmallVec<[NeededKey; 8]> =
         found.iter().map(|key| NeededKey { place: key.position, access: access_of(key.flags) }).collect();
+    if !keys::may_miss_some(facts, result) {
+        return needed;
+    }
     let _ = keys::keys_to_lock(facts, argv, &mut found);
     for key in found {
         if !needed.iter().any(|known| known.place == key.position) {

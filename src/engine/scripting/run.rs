@@ -451,9 +451,9 @@ impl Caller<'_, '_> {
 
     /// Makes sure that what the command reaches is held.
     fn reach(&mut self, order: &Order<'_>) -> CommandResult {
-        let reached = match self.node.plan(order.command).of_call(order.command.facts, order.argv) {
+        let reached = match self.node.plan(order.command).of_call(order.argv) {
             Plan::Nothing | Plan::Script => true,
-            Plan::Walk | Plan::Everything(_) => self.held.reach_all(Mode::Write),
+            Plan::Walk | Plan::Everything(_) | Plan::Patterns => self.held.reach_all(Mode::Write),
             plan => {
                 let mut wanted = Wanted::new();
                 // What has no keys that can be found answers with its own error.

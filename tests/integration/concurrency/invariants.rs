@@ -133,6 +133,59 @@ fn mget_never_sees_half_an_mset() {
 }
 
 #[test]
+fn sort_sees_the_keys_of_its_patterns_at_one_moment() {
+    const SORTS: [&str; 3] = [
+        "SORT all GET w:*",
+        "SORT all BY w:* GET w:* ALPHA LIMIT 0 3",
+        "SORT_RO all BY nosort GET w:* GET w:*",
+    ];
+    with_all_workers(
+        |client| {
+            drop(
+                client.pipeline(&[words("RPUSH all 1 2 3 4 5"), words("MSET w:1 0 w:2 0 w:3 0 w:4 0 w:5 0")]),
+            );
+        },
+        |client, rng, number, rounds| {
+            for round in 0..rounds {
+                if number % 2 == 0 {
+                    let value = number * rounds + round;
+                    call(
+                        client,
+                        &format!("MSET w:5 {value} w:1 {value} w:4 {value} w:2 {value} w:3 {value}"),
+                    );
+                    continue;
+                }
+                let sort = SORTS[rng.usize(..SORTS.len())];
+                let reply = match rng.usize(..4) {
+                    0 => {
+                        let replies = client.pipeline(&[words("MULTI"), words(sort), words("EXEC")]);
+                        replies[2].items()[0].clone()
+                    }
+                    1 => client.call(
+                        &["EVAL", "return redis.call(unpack(ARGV))", "0"]
+                            .into_iter()
+                            .chain(sort.split(' '))
+                            .collect::<Vec<_>>(),
+                    ),
+                    2 => {
+                        let store = format!("SORT all GET w:* STORE sorted:{number}");
+                        client.pipeline(&[words(&store), words(&format!("LRANGE sorted:{number} 0 -1"))])[1]
+                            .clone()
+                    }
+                    _ => call(client, sort),
+                };
+                let items = reply.items();
+                assert!(
+                    items.len() >= 3 && items.iter().all(|item| item == &items[0]),
+                    "half an MSET: {items:?}"
+                );
+            }
+        },
+        |_| {},
+    );
+}
+
+#[test]
 fn renames_neither_lose_nor_copy_a_key() {
     const SLOTS: usize = 8;
     const TOKENS: usize = 4;
