@@ -37,7 +37,7 @@ mod region {
 
     use super::HugePages;
     use super::chunk::{Chunk, PAGES, Pages};
-    use crate::base::alloc;
+    use crate::base::{alloc, priority};
 
     /// mimalloc 3's chunk of an arena, in bytes.
     const CHUNK_BYTES: usize = 32 << 20;
@@ -176,6 +176,9 @@ mod region {
         // SAFETY: sets a flag of the process.
         unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1 as libc::c_ulong, EXCEPT_ADVISED, 0, 0) };
         let maker = thread::Builder::new().name("pages".into()).spawn(|| {
+            // A page takes milliseconds where the machine is virtual and has not had it before. Where nobody gives the time,
+            // small pages do.
+            priority::lower_thread();
             loop {
                 make_and_leave();
                 thread::park();
