@@ -47,7 +47,7 @@ fn fcall_ro<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 
 fn call<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -> CommandResult {
     let catalog = ctx.node.scripting.catalog();
-    ctx.session.reveal(catalog.record());
+    ctx.session.reveal(ctx.node.scripting.libraries_record());
     let (library, known) = catalog.function(args.at(1)).ok_or("ERR Function not found")?;
     args.integer(2).map_err(|_| "ERR Bad number of keys provided")?;
     let (keys, arguments) = keys_and_arguments(args)?;
@@ -93,7 +93,7 @@ fn load<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     }
     let (node, replaces) = (ctx.node, source > 2);
     let catalog = node.scripting.catalog();
-    ctx.session.reveal(catalog.record());
+    ctx.session.reveal(ctx.node.scripting.libraries_record());
     let time_limit = (!ctx.session.replays).then_some(LOAD_TIME_MAX);
     let mut drafts = Drafts::new(node);
     let library = drafts.load(args.at(source), time_limit, &catalog, replaces)?;
@@ -154,7 +154,7 @@ fn wrong_subcommand(args: Args<'_>) -> CommandError {
 fn dump<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     let options = Options { compress: ctx.node.config.is_on(Id::RdbCompression), version: Version::V11 };
     let catalog = ctx.node.scripting.catalog();
-    ctx.session.reveal(catalog.record());
+    ctx.session.reveal(ctx.node.scripting.libraries_record());
     ctx.reply.bulk(&rdb::dump_libraries(catalog.libraries().map(|library| &*library.source), &options));
     Ok(())
 }
@@ -205,7 +205,7 @@ fn restore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         return Ok(());
     }
     acl::recheck_call(ctx, args.from(0))?;
-    ctx.session.reveal(node.scripting.catalog().record());
+    ctx.session.reveal(node.scripting.libraries_record());
     change(ctx, |catalog| {
         if policy == Policy::Flush {
             catalog.clear();
@@ -231,7 +231,7 @@ fn list<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         index += 1;
     }
     let catalog = ctx.node.scripting.catalog();
-    ctx.session.reveal(catalog.record());
+    ctx.session.reveal(ctx.node.scripting.libraries_record());
     let is_wanted = |library: &Library| {
         pattern.is_none_or(|pattern| glob::matches(pattern, library.name.as_bytes(), Case::Insensitive))
     };
@@ -269,7 +269,7 @@ fn describe(reply: &mut Reply, library: &Library, with_code: bool) {
 /// FUNCTION STATS
 fn stats<'a>(ctx: &mut Context<'_, 'a>, _args: Args<'a>) -> CommandResult {
     let catalog = ctx.node.scripting.catalog();
-    ctx.session.reveal(catalog.record());
+    ctx.session.reveal(ctx.node.scripting.libraries_record());
     let reply = &mut *ctx.reply;
     reply.map(2);
     reply.bulk(b"running_script");

@@ -6,6 +6,7 @@
 
 use super::effects::{Change, Effects, Propagation, Reach};
 use super::keyspace::Keyspace;
+use super::node::Node;
 use super::spec::flag;
 use super::worker::Worker;
 use crate::base::clock;
@@ -13,7 +14,7 @@ use crate::base::hash::hash as hash_of;
 use crate::config::{Id, keyspace_events as event};
 use crate::journal::{self, Private, Reader};
 use crate::resp::encode_command;
-use crate::store::{Db, Entry, Held, Mode, Store, Stripe, Stripes};
+use crate::store::{Db, Entry, Held, Mode, Stripe, Stripes};
 use crate::value::{Collection, Hash, List, Set, ValueRef, ZSet};
 use smallvec::SmallVec;
 
@@ -68,13 +69,15 @@ impl Touched {
     }
 
     /// Notes in the stripes that whoever reads these keys waits for record `sequence`.
-    pub fn note(&self, held: &mut Held<'_>, store: &Store, sequence: u64, released: u64) {
+    pub fn note(&self, node: &Node, held: &mut Held<'_>, sequence: u64) {
         if self.whole {
             held.each_mut(&mut |stripe| stripe.unreleased.note_whole(sequence));
+            node.scripting.note_record(sequence);
             return;
         }
+        let released = node.journal.released();
         for &hash in &self.hashes {
-            if let Some(stripe) = held.stripe_mut(store.stripe_of(hash)) {
+            if let Some(stripe) = held.stripe_mut(node.store.stripe_of(hash)) {
                 stripe.unreleased.note(hash, sequence, released);
             }
         }
@@ -382,8 +385,7 @@ fn record(
             whole.publish(worker)
         }
     };
-    let store = keys.store();
-    touched.note(keys.held_mut(), store, sequence, journal.released());
+    touched.note(&worker.node, keys.held_mut(), sequence);
     sequence
 }
 

@@ -315,7 +315,7 @@ fn run_locked<'q>(
     ctx.session.speaks = true;
     if journaled.commands > 0 {
         let sequence = journaled.publish(ctx.worker);
-        journaled.touched.note(&mut held, &node.store, sequence, node.journal.released());
+        journaled.touched.note(node, &mut held, sequence);
         ctx.session.published = sequence;
         ctx.session.reveal(sequence);
     }

@@ -37,6 +37,8 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Libraries {
     stamp: AtomicU64,
+    /// The last record of the journal that may have made the catalog.
+    pub(super) record: AtomicU64,
     catalog: RwLock<Arc<Catalog>>,
 }
 
@@ -44,7 +46,6 @@ pub(super) struct Libraries {
 #[derive(Clone, Default)]
 pub struct Catalog {
     stamp: u64,
-    record: u64,
     libraries: BTreeMap<String, Arc<Library>>,
     /// By name in lower case, as calls take any: the library, and the place in it.
     functions: HashMap<String, (Arc<Library>, usize), ahash::RandomState>,
@@ -92,11 +93,6 @@ impl Catalog {
     /// Unique to this catalog; 0 for the one without libraries that servers begin with.
     pub fn stamp(&self) -> u64 {
         self.stamp
-    }
-
-    /// The record of the journal that has made it: what is said of it reveals this record.
-    pub fn record(&self) -> u64 {
-        self.record
     }
 
     /// The libraries by their names.
@@ -307,8 +303,11 @@ pub fn change(
     let mut catalog = Catalog::clone(&libraries.catalog.read());
     edit(&mut catalog)?;
     catalog.stamp = fresh_number();
-    // With every stripe held the next record is the one of this change.
-    catalog.record = if node.journal.is_on() { node.journal.sequence() } else { 0 };
+    if node.journal.is_on() {
+        // With every stripe held the next record is the one of this change, but for messages to replicas: when it is published
+        // its number is told again.
+        node.scripting.note_record(node.journal.sequence());
+    }
     let stamp = catalog.stamp;
     *libraries.catalog.write() = Arc::new(catalog);
     libraries.stamp.store(stamp, Ordering::Release);

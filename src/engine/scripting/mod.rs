@@ -169,6 +169,16 @@ impl Scripting {
         self.libraries.catalog()
     }
 
+    /// What is said of the libraries reveals this record of the journal. To be asked after [`Scripting::catalog`].
+    pub fn libraries_record(&self) -> u64 {
+        self.libraries.record.load(Ordering::Acquire)
+    }
+
+    /// A record that may have changed the libraries.
+    pub fn note_record(&self, record: u64) {
+        self.libraries.record.fetch_max(record, Ordering::AcqRel);
+    }
+
     /// Bytes that the interpreters of all threads use.
     pub fn interpreter_bytes(&self) -> InterpreterBytes {
         self.slots
