@@ -2,4 +2,5 @@
 
 pub mod aof;
 pub mod check;
+mod paced;
 pub mod snapshot;

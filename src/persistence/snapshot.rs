@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::aof::{BaseFormat, commands};
+use super::paced::Paced;
 use crate::base::clock;
 use crate::base::progress::{Meter, Share, megabytes};
 use crate::rdb::{self, Checksummed, KeyAttributes};
@@ -20,8 +21,6 @@ use crate::value::{Value, ValueRef};
 /// Keys and bytes after which a stripe is given back.
 const STEP_KEYS: usize = 32;
 const STEP_BYTES: usize = 4096;
-/// Steps after which others who want the processor have it.
-const STEPS_PER_TURN: usize = 16;
 const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes after which the disk is made to take them (`rdb-save-incremental-fsync`), as in Redis.
 const SYNC_BYTES: u64 = 4 << 20;
@@ -75,14 +74,14 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// Set by whoever wants it to stop.
     pub stop: AtomicBool,
-    /// Whether it may take its time: who makes it lets everybody else go first.
-    pub gives_way: bool,
+    /// Whether it is made beside the serving of clients: then with pauses.
+    pub pauses: bool,
 }
 
 impl Progress {
     /// Of an image that nobody waits for with the server at a halt.
     pub fn in_background() -> Self {
-        Self { gives_way: true, ..Self::default() }
+        Self { pauses: true, ..Self::default() }
     }
 }
 
@@ -97,7 +96,7 @@ pub fn write_image<W: Write>(
     format: &Format,
     progress: &Progress,
 ) -> io::Result<W> {
-    let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
+    let mut out = Paced::new(BufWriter::with_capacity(BUFFER_BYTES, out), progress.pauses);
     match format.base {
         BaseFormat::Rdb => {
             let mut out = Checksummed::new(out, format.checksum);
@@ -116,6 +115,7 @@ pub fn write_image<W: Write>(
             walk.out
         }
     }
+    .into_inner()
     .into_inner()
     .map_err(io::IntoInnerError::into_error)
 }
@@ -291,15 +291,9 @@ impl<'a, W: Write, E: Encoding> Walk<'a, W, E> {
     }
 
     fn all(&mut self, store: &Store, image: &Image) -> io::Result<()> {
-        let mut steps = 0;
         for stripe in 0..store.stripes() {
             self.write_left(image.take_left())?;
-            while self.step(|visit, enough| store.walk_stripe(stripe, visit, enough))? {
-                steps += 1;
-                if steps % STEPS_PER_TURN == 0 {
-                    std::thread::yield_now();
-                }
-            }
+            while self.step(|visit, enough| store.walk_stripe(stripe, visit, enough))? {}
         }
         self.write_left(image.take_left())
     }

@@ -2,21 +2,19 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::state::Job;
 use super::{Failure, Saving};
-use crate::base::{alloc, clock, log, priority};
+use crate::base::{alloc, clock, log};
 use crate::config::Id;
 use crate::engine::evict::Policy;
 use crate::engine::node::Node;
 use crate::persistence::aof::BaseFormat;
 use crate::persistence::snapshot::{self, Access, Format, Progress, SyncingFile};
 use crate::rdb;
-use crate::scripting::STACK_BYTES;
 use crate::store::{Held, Stripes};
 
 impl Saving {
@@ -100,24 +98,10 @@ impl Saving {
         let functions = libraries.map_or_else(Vec::new, |catalog| catalog.sources());
         let mut format = format(node, job, sizes, functions);
         adapt(&mut format);
-        let write = || snapshot::write_image(&node.store, &image, out, &format, progress);
-        let result = if progress.gives_way { giving_way(write) } else { write() };
+        let result = snapshot::write_image(&node.store, &image, out, &format, progress);
         node.store.end_image(&image, result.is_ok());
         result.map(|out| (out, format))
     }
-}
-
-/// Does some work with the last priority there is. It has a thread of its own, since priority can't be raised again: for the cut
-/// before it everybody waits, and behind it the log's fsync may wait for the same files.
-fn giving_way<R: Send>(work: impl FnOnce() -> io::Result<R> + Send) -> io::Result<R> {
-    std::thread::scope(|scope| {
-        let named = std::thread::Builder::new().name("image".into()).stack_size(STACK_BYTES);
-        let thread = named.spawn_scoped(scope, || {
-            priority::lower_thread();
-            work()
-        })?;
-        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
 }
 
 /// Where a snapshot is written until it is whole.

@@ -1,5 +1,5 @@
 //! The threads `saver`: one for each job, one after the other until nothing is wanted. What a job does to its thread (the CPUs it
-//! is bound to, its priority) ends with it.
+//! is bound to, how its sleeps end) ends with it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::state::{History, Job, State};
 use super::wishes::next_job;
 use super::{Failure, Saving};
-use crate::base::{affinity, clock, log};
+use crate::base::{affinity, clock, log, priority};
 use crate::config::Id;
 use crate::engine::node::Node;
 use crate::engine::reload;
@@ -49,6 +49,7 @@ impl Saving {
             }
         }
         affinity::reset_thread();
+        priority::wake_in_time();
         bind_to_cpus(node, job);
         let run = || match job {
             Job::Snapshot => self.snapshot(node, &node.config.path(Id::DbFileName)),
