@@ -298,16 +298,17 @@ fn fragmentation(page: &mut Page<'_>, figures: &MemoryFigures) {
 }
 
 fn persistence(page: &mut Page<'_>) {
-    use crate::engine::saving::Job;
+    use crate::engine::saving::{Job, Rewriting};
     let node = page.node;
     let now_ms = clock::unix_ms();
     let word = |ok: bool| if ok { "ok" } else { "err" };
     page.field("loading", u8::from(node.is_loading()));
     page.field("async_loading", 0);
     let (keys, total) = node.saving.progress();
-    let running = node.saving.look(|state| state.running);
+    let wants_log = node.config.is_on(Id::AppendOnly);
+    let (running, rewriting) = node.saving.look(|state| (state.running, state.rewriting(wants_log)));
     let is_saving = matches!(running, Some((Job::Snapshot | Job::Sync, _)));
-    let is_rewriting = matches!(running, Some((Job::Rewrite | Job::SwitchOn, _)));
+    let is_rewriting = rewriting == Rewriting::Now;
     let is_running = is_saving || is_rewriting;
     let (keys, total) = match (is_running, total) {
         (false, _) => (0, 0),
@@ -338,10 +339,9 @@ fn persistence(page: &mut Page<'_>) {
         let loaded = &node.load_progress;
         page.field("rdb_last_load_keys_expired", loaded.expired.load(Relaxed));
         page.field("rdb_last_load_keys_loaded", loaded.keys.load(Relaxed));
-        let wants_log = node.config.is_on(Id::AppendOnly);
         page.field("aof_enabled", u8::from(wants_log));
         page.field("aof_rewrite_in_progress", u8::from(is_rewriting));
-        page.field("aof_rewrite_scheduled", u8::from(state.is_rewrite_scheduled(wants_log)));
+        page.field("aof_rewrite_scheduled", u8::from(rewriting == Rewriting::Later));
         page.field("aof_last_rewrite_time_sec", state.rewrites.seconds);
         page.field("aof_current_rewrite_time_sec", since(is_rewriting));
         page.field("aof_last_bgrewrite_status", word(state.rewrites.ok));

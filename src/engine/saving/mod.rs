@@ -24,7 +24,7 @@ use crate::persistence::snapshot::Progress;
 
 pub use images::{format, temporary_snapshot};
 pub use log_files::{aof_dir, target};
-pub use state::{History, Job, State};
+pub use state::{History, Job, Rewriting, State};
 
 /// The saver and what is known of it.
 pub struct Saving {

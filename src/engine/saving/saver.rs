@@ -21,6 +21,7 @@ impl Saving {
         }
         let Some(job) = next_job(node, state) else { return };
         state.running = Some((job, clock::unix_ms()));
+        state.rewrite_stopped = false;
         *self.progress.lock() = Arc::new(Progress::in_background());
         let worker = node.clone();
         let spawned = std::thread::Builder::new()

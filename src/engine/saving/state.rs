@@ -27,6 +27,17 @@ pub enum Job {
     Collection,
 }
 
+/// Whether the log is being rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewriting {
+    /// It is not, and nobody wants it.
+    No,
+    /// When something else has ended.
+    Later,
+    /// It is.
+    Now,
+}
+
 /// What came of one kind of job so far.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -58,6 +69,8 @@ pub struct State {
     pub snapshot_wanted: bool,
     /// A rewrite is wanted.
     pub rewrite_wanted: bool,
+    /// The rewrite that runs has been told to stop, since the log is to be switched off.
+    pub(super) rewrite_stopped: bool,
     /// Of snapshots.
     pub snapshots: History,
     /// Of rewrites.
@@ -87,16 +100,24 @@ pub struct State {
 }
 
 impl State {
-    /// Whether a rewrite is to come, or the base of a log that is wanted and not there: so far nothing could be loaded from it.
-    pub fn is_rewrite_scheduled(&self, wants_log: bool) -> bool {
+    /// Whether the log is being rewritten, or will be as soon as what keeps it from that has ended, which takes no time; else
+    /// whether it will be later. A log that is wanted and has no base gets one by a rewrite.
+    pub fn rewriting(&self, wants_log: bool) -> Rewriting {
         let lacks_log = match self.running {
-            Some((Job::Rewrite | Job::SwitchOn, _)) => return false,
-            Some((Job::SwitchOff, _)) => true,
-            // It has taken the files for as long as it lasts.
-            Some((Job::Collection, _)) => false,
+            // Both have taken the files for as long as they last.
+            Some((Job::Rewrite | Job::Collection, _)) => false,
+            Some((Job::SwitchOn | Job::SwitchOff, _)) => true,
             _ => self.files.is_none(),
         };
-        self.rewrite_wanted || (wants_log && lacks_log)
+        let is_wanted = self.rewrite_wanted || (wants_log && lacks_log);
+        match self.running {
+            Some((Job::Rewrite | Job::SwitchOn, _)) if !self.rewrite_stopped => Rewriting::Now,
+            Some((Job::Rewrite | Job::SwitchOn | Job::SwitchOff | Job::Collection, _)) if is_wanted => {
+                Rewriting::Now
+            }
+            _ if is_wanted => Rewriting::Later,
+            _ => Rewriting::No,
+        }
     }
 
     pub(super) fn new() -> Self {
@@ -104,6 +125,7 @@ impl State {
             running: None,
             snapshot_wanted: false,
             rewrite_wanted: false,
+            rewrite_stopped: false,
             snapshots: History::default(),
             rewrites: History::default(),
             saved_seconds: clock::unix_ms() / 1000,
@@ -119,5 +141,33 @@ impl State {
             rewrite_limit_told: 0,
             stopping: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewrite_that_nothing_long_keeps_back_is_under_way() {
+        let check = |running: Option<Job>, stopped, wanted, wants_log, expected| {
+            let mut state = State::new();
+            state.running = running.map(|job| (job, 0));
+            (state.rewrite_stopped, state.rewrite_wanted) = (stopped, wanted);
+            assert_eq!(state.rewriting(wants_log), expected, "{running:?} {stopped} {wanted} {wants_log}");
+        };
+        check(None, false, false, false, Rewriting::No);
+        check(None, false, true, false, Rewriting::Later);
+        check(None, false, false, true, Rewriting::Later);
+        check(Some(Job::Rewrite), false, false, true, Rewriting::Now);
+        check(Some(Job::SwitchOn), false, false, true, Rewriting::Now);
+        check(Some(Job::Rewrite), true, false, false, Rewriting::No);
+        check(Some(Job::Rewrite), true, true, false, Rewriting::Now);
+        check(Some(Job::SwitchOff), false, false, false, Rewriting::No);
+        check(Some(Job::SwitchOff), false, false, true, Rewriting::Now);
+        check(Some(Job::SwitchOff), false, true, false, Rewriting::Now);
+        check(Some(Job::Snapshot), false, true, false, Rewriting::Later);
+        check(Some(Job::Snapshot), false, false, true, Rewriting::Later);
+        check(Some(Job::Collection), false, false, true, Rewriting::No);
     }
 }

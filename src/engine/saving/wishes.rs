@@ -28,7 +28,7 @@ impl Saving {
         match state.running {
             Some((Job::Snapshot | Job::Sync, _)) => return Err(SNAPSHOT_RUNS),
             // The other jobs take no time, or none that anybody should know of.
-            Some((Job::Rewrite | Job::SwitchOn | Job::Reload, _)) if !may_wait => {
+            Some((Job::Rewrite | Job::SwitchOn | Job::Reload, _)) if !may_wait && !begins_now(&state) => {
                 return Err(
                     "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule \
                      a BGSAVE whenever possible.",
@@ -75,7 +75,7 @@ impl Saving {
     /// Wants a rewrite of the log. Says whether it begins now, or why not.
     pub fn want_rewrite(&self, node: &Arc<Node>) -> Result<bool, &'static str> {
         let mut state = self.state.lock();
-        if matches!(state.running, Some((Job::Rewrite | Job::SwitchOn, _))) {
+        if is_rewriting(&state) {
             return Err(REWRITE_RUNS);
         }
         state.rewrite_wanted = true;
@@ -87,7 +87,7 @@ impl Saving {
     /// Wants a rewrite that can't begin now (from within EXEC), unless one is being made.
     pub fn schedule_rewrite(&self) -> Result<(), &'static str> {
         let mut state = self.state.lock();
-        if matches!(state.running, Some((Job::Rewrite | Job::SwitchOn, _))) {
+        if is_rewriting(&state) {
             return Err(REWRITE_RUNS);
         }
         state.rewrite_wanted = true;
@@ -134,6 +134,7 @@ impl Saving {
         if is_of_log && !node.config.is_on(Id::AppendOnly) {
             log::notice!("Killing the running AOF rewrite (a thread, not a child process)");
             self.progress.lock().stop.store(true, Ordering::Relaxed);
+            state.rewrite_stopped = true;
         }
         self.start(node, &mut state);
     }
@@ -188,10 +189,11 @@ impl Saving {
 
 /// Whether nothing is made that takes long.
 fn begins_now(state: &State) -> bool {
-    !matches!(
-        state.running,
-        Some((Job::Snapshot | Job::Sync | Job::Rewrite | Job::SwitchOn | Job::Reload, _))
-    )
+    !is_rewriting(state) && !matches!(state.running, Some((Job::Snapshot | Job::Sync | Job::Reload, _)))
+}
+
+fn is_rewriting(state: &State) -> bool {
+    matches!(state.running, Some((Job::Rewrite | Job::SwitchOn, _))) && !state.rewrite_stopped
 }
 
 /// What is to be done next, by what the settings and clients want.
