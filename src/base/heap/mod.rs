@@ -2,7 +2,7 @@
 //!
 //! A huge page saves address translations, a tenth or more of what a pipelined command costs with a million keys. But the kernel
 //! clears it when it is first touched, and that holds a command up for milliseconds on some machines. So mimalloc is given one
-//! region of address space, which the kernel backs with small pages, and tells what part of it comes into use ([`commit`]). A
+//! region of address space, which the kernel backs with small pages, and tells what part of it comes into use (`commit`). A
 //! thread makes huge pages a little ahead of that.
 //!
 //! mimalloc keeps each 32 MiB of an arena to one kind of sizes and fills them from their start: what is ahead is told by chunk.
