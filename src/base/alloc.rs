@@ -2,7 +2,7 @@
 //!
 //! `used_memory` must be exact enough to enforce `maxmemory` within 1% under eight writers (design 7), so the count is kept
 //! here, where nothing can be forgotten: each thread adds the size classes it takes and gives back to a counter of its own and
-//! folds that into the process's total when it has moved by [`FOLD_BYTES`]. The hot path is one thread-local addition.
+//! folds that into the process's total when it has moved by `FOLD_BYTES`. The hot path is one thread-local addition.
 #![expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -39,7 +39,7 @@ thread_local! {
 /// mimalloc with a running count of the bytes in use.
 pub struct CountingAllocator;
 
-/// Bytes in use by the whole process, within [`FOLD_BYTES`] per thread.
+/// Bytes in use by the whole process, within `FOLD_BYTES` per thread.
 pub fn used_bytes() -> usize {
     USED.0.load(Ordering::Relaxed).max(0) as usize
 }

@@ -42,7 +42,7 @@ pub enum Stop {
     Close,
 }
 
-/// Runs up to [`BATCH_MAX`] requests of the buffer and takes them off it.
+/// Runs up to `BATCH_MAX` requests of the buffer and takes them off it.
 pub fn run_batch(
     worker: &Worker,
     session: &mut Session,

@@ -1,7 +1,7 @@
 //! Replicas of this server: how they attach, and the thread that feeds them.
 //!
 //! The thread `feed` runs while there is somebody to feed, or a backlog for who may come back. It sleeps until something is
-//! published ([`crate::journal`]); after each round it rests for [`REST`], so that a busy server wakes it a few thousand times a
+//! published ([`crate::journal`]); after each round it rests for `REST`, so that a busy server wakes it a few thousand times a
 //! second and not with every write. Once a second it looks after the replicas.
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! In order: watchers are touched, caches invalidated, waiters' keys noted, events told, empty collections removed, and the
 //! journal gets its record. What must not happen under a lock (deleting what a read found expired, freeing big values) is left
-//! for [`after`].
+//! for `after`.
 
 use super::effects::{Change, Effects, Propagation, Reach};
 use super::keyspace::Keyspace;

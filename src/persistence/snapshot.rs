@@ -1,6 +1,6 @@
 //! Writes the image of a cut, as it is walked (design 5), in either format: as an RDB file or as commands.
 //!
-//! A stripe is locked for [`STEP_KEYS`] keys or [`STEP_BYTES`] at a time; what writers have handed over goes first, so that it
+//! A stripe is locked for `STEP_KEYS` keys or `STEP_BYTES` at a time; what writers have handed over goes first, so that it
 //! takes little memory. Under the lock strings are copied, one after the other, and everything else is cloned, which is O(1) or
 //! small; what takes long, compression above all, is done after it.
 

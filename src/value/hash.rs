@@ -242,7 +242,7 @@ impl<'a> IntoIterator for &'a Hash {
     }
 }
 
-/// Iterator over the pairs of a [`Hash`].
+/// Iterator over the pairs of a [`enum@Hash`].
 pub enum Iter<'a> {
     /// Of a listpack.
     Packed(listpack::Iter<'a>),

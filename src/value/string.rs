@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// Chunks in a group, except the last.
 const GROUP_CHUNKS: usize = 256;
 
-/// One piece of a large string: [`CHUNK_BYTES`] long, except the last.
+/// One piece of a large string: `CHUNK_BYTES` long, except the last.
 pub type Chunk = Arc<Vec<u8>>;
 
 type Group = Arc<Vec<Chunk>>;

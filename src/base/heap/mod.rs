@@ -8,7 +8,7 @@
 //! mimalloc keeps each 32 MiB of an arena to one kind of sizes and fills them from their start: what is ahead is told by chunk.
 //!
 //! Rules: (1) the region is mapped before `main`, once, and stays; (2) what is given back to the kernel is not in use: either
-//! mimalloc says so, or the chunk's state does ([`Chunk::leave`]), and then whoever begins to use it waits; (3) `commit` runs
+//! mimalloc says so, or the chunk's state does (`Chunk::leave`), and then whoever begins to use it waits; (3) `commit` runs
 //! inside the allocator: it neither allocates nor unwinds.
 #[cfg_attr(
     any(tartan_loom, not(target_os = "linux")),

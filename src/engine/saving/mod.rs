@@ -2,7 +2,7 @@
 //!
 //! One thread at a time, `saver`, makes images: a snapshot (BGSAVE, SAVE, `save` points), a rewrite of the log, or the switching
 //! on of the log, which is a rewrite whose increment is kept aside until the base is whole. What is wanted besides is noted and
-//! comes next. The settings say what shall be; [`wishes::next_job`] compares that with what is.
+//! comes next. The settings say what shall be; `wishes::next_job` compares that with what is.
 //! What takes I/O is done by that thread, never under the lock of the [`State`].
 
 mod images;
