@@ -10,10 +10,10 @@ use crate::engine::errand::Place;
 use crate::engine::error::echoed;
 use crate::engine::scripting::libraries::{self, Catalog, Drafts, LOAD_TIME_MAX, Library, LibraryFunction};
 use crate::engine::scripting::{self, Invocation, elsewhere_loading};
-use crate::engine::spec::Facts;
+use crate::engine::spec::{Facts, Flags};
 use crate::engine::worker::Worker;
 use crate::engine::{
-    Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, changing, keyless, script, whole,
+    Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, keyless, script, telling, whole,
 };
 use crate::rdb::{self, LibrariesError, Options, Version};
 use crate::resp::Reply;
@@ -22,8 +22,8 @@ use crate::store::Mode;
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
-    Row::new("FCALL", changing(script(fcall, elsewhere), may_change)),
-    Row::new("FCALL_RO", changing(script(fcall_ro, elsewhere), may_change)),
+    Row::new("FCALL", telling(script(fcall, elsewhere), flags_of)),
+    Row::new("FCALL_RO", telling(script(fcall_ro, elsewhere), flags_of)),
     Row::new("FUNCTION|DELETE", whole(delete, Mode::Write)),
     Row::new("FUNCTION|DUMP", keyless(dump)),
     Row::new("FUNCTION|FLUSH", whole(flush, Mode::Write)),
@@ -68,10 +68,10 @@ fn elsewhere(worker: &Worker, argv: &[&[u8]]) -> Option<Place> {
     scripting::elsewhere(worker, &known.script)
 }
 
-fn may_change(node: &Node, facts: &Facts, argv: &[&[u8]]) -> bool {
+fn flags_of(node: &Node, facts: &Facts, argv: &[&[u8]]) -> Flags {
     let catalog = node.scripting.catalog();
     let known = argv.get(1).and_then(|name| catalog.function(name));
-    scripting::may_change(facts, known.map(|(_, function)| function.function.flags))
+    scripting::flags_of(facts, known.map(|(_, function)| function.function.flags))
 }
 
 /// Sends the request where libraries are loaded; false if that is here.

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use crate::engine::dialogue::Dialogue;
 use crate::engine::errand::Place;
 use crate::engine::scripting::{self, Invocation, Killed, Source};
-use crate::engine::spec::Facts;
+use crate::engine::spec::{Facts, Flags};
 use crate::engine::worker::Worker;
 use crate::engine::{
-    Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, changing, keyless, script,
+    Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, keyless, script, telling,
 };
 use crate::scripting::shebang::script_header;
 use crate::scripting::{Interpreter, Sha, sha1_hex};
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
-    Row::new("EVAL", changing(script(eval, elsewhere_by_source), may_change_by_source)),
-    Row::new("EVAL_RO", changing(script(eval_ro, elsewhere_by_source), may_change_by_source)),
-    Row::new("EVALSHA", changing(script(evalsha, elsewhere_by_name), may_change_by_name)),
-    Row::new("EVALSHA_RO", changing(script(evalsha_ro, elsewhere_by_name), may_change_by_name)),
+    Row::new("EVAL", telling(script(eval, elsewhere_by_source), flags_by_source)),
+    Row::new("EVAL_RO", telling(script(eval_ro, elsewhere_by_source), flags_by_source)),
+    Row::new("EVALSHA", telling(script(evalsha, elsewhere_by_name), flags_by_name)),
+    Row::new("EVALSHA_RO", telling(script(evalsha_ro, elsewhere_by_name), flags_by_name)),
     Row::new("SCRIPT|DEBUG", keyless(script_debug)),
     Row::new("SCRIPT|EXISTS", keyless(script_exists)),
     Row::new("SCRIPT|FLUSH", keyless(script_flush)),
@@ -61,6 +61,10 @@ fn eval_source<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -
 fn eval_name<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>, read_only: bool) -> CommandResult {
     if ctx.session.dialogue.is_some() {
         return Err("ERR Please use EVAL instead of EVALSHA for debugging".into());
+    }
+    // Redis looks at the rest only when this may be one.
+    if args.at(1).len() != Sha::LEN {
+        return Err(NO_SCRIPT.into());
     }
     let (keys, arguments) = keys_and_arguments(args)?;
     let source = Sha::parse(args.at(1)).and_then(|sha| ctx.node.scripting.find(&sha)).ok_or(NO_SCRIPT)?;
@@ -130,14 +134,14 @@ fn elsewhere_by_name(worker: &Worker, argv: &[&[u8]]) -> Option<Place> {
     scripting::elsewhere(worker, &worker.node.scripting.find(&sha)?.script)
 }
 
-fn may_change_by_source(_node: &Node, facts: &Facts, argv: &[&[u8]]) -> bool {
+fn flags_by_source(_node: &Node, facts: &Facts, argv: &[&[u8]]) -> Flags {
     let header = argv.get(1).and_then(|text| script_header(text).ok());
-    scripting::may_change(facts, header.and_then(|header| header.flags))
+    scripting::flags_of(facts, header.and_then(|header| header.flags))
 }
 
-fn may_change_by_name(node: &Node, facts: &Facts, argv: &[&[u8]]) -> bool {
+fn flags_by_name(node: &Node, facts: &Facts, argv: &[&[u8]]) -> Flags {
     let source = argv.get(1).and_then(|name| Sha::parse(name)).and_then(|sha| node.scripting.find(&sha));
-    scripting::may_change(facts, source.and_then(|source| source.flags))
+    scripting::flags_of(facts, source.and_then(|source| source.flags))
 }
 
 /// SCRIPT LOAD script

@@ -53,15 +53,21 @@ pub(super) fn check(worker: &Worker, session: &mut Session, order: &Order<'_>) -
         return Err(text::NO_REPLICAS.into());
     }
     // Redis evicts before any command; here those that read keys leave it to the others.
+    let is_queued = session.queue.is_some() && !ends_queue(order.command.facts);
     if worker.node.config.get(Id::MaxMemory) != 0
-        && !flags.contains(flag::READONLY)
+        && (is_queued || !flags.contains(flag::READONLY))
         && !session.replays
         && !super::evict::make_room(worker)
-        && flags.contains(flag::DENYOOM)
+        && (is_queued || flags.contains(flag::DENYOOM))
     {
         return Err(text::OUT_OF_MEMORY.into());
     }
     Ok(())
+}
+
+/// Whether the command is run at once within MULTI; others take memory there whatever they do.
+fn ends_queue(facts: &Facts) -> bool {
+    matches!(facts.name, "exec" | "discard" | "multi" | "quit" | "reset")
 }
 
 /// What a replica may not run, nor a client that watches: for Redis it is one.

@@ -47,6 +47,9 @@ pub fn bytes_of(client: &ClientHandle) -> usize {
         + client.tracking.bytes()
 }
 
+/// A lower limit would leave nobody to raise it (Redis 7.2).
+const LIMIT_BYTES_MIN: usize = 128 << 10;
+
 /// The limit in bytes; None without one. A percentage is one of `maxmemory`.
 fn limit_bytes(config: &Config) -> Option<usize> {
     let limit = match config.get(Id::MaxMemoryClients) {
@@ -56,7 +59,7 @@ fn limit_bytes(config: &Config) -> Option<usize> {
         }
         bytes => bytes as usize,
     };
-    (limit > 0).then_some(limit)
+    (limit > 0).then_some(limit.max(LIMIT_BYTES_MIN))
 }
 
 impl ClientMemory {
@@ -191,9 +194,11 @@ mod tests {
         let check =
             |flags: &[&str], expected: Option<usize>| assert_eq!(limit_bytes(&node(flags).config), expected);
         check(&[], None);
-        check(&["--maxmemory-clients", "1kb"], Some(1024));
+        check(&["--maxmemory-clients", "1mb"], Some(1 << 20));
+        check(&["--maxmemory-clients", "1kb"], Some(LIMIT_BYTES_MIN));
         check(&["--maxmemory-clients", "5%"], None);
-        check(&["--maxmemory-clients", "5%", "--maxmemory", "1000"], Some(50));
+        check(&["--maxmemory-clients", "5%", "--maxmemory", "1000"], Some(LIMIT_BYTES_MIN));
+        check(&["--maxmemory-clients", "5%", "--maxmemory", "100mb"], Some(5 << 20));
         check(&["--maxmemory-clients", "100%", "--maxmemory", "18446744073709551615"], Some(usize::MAX));
     }
 }

@@ -7,7 +7,7 @@ use super::error::CommandResult;
 use super::keyspace::Keyspace;
 use super::node::Node;
 use super::session::Session;
-use super::spec::{Facts, flag};
+use super::spec::{Facts, Flags};
 use super::worker::Worker;
 use crate::resp::Reply;
 use crate::store::Mode;
@@ -65,26 +65,21 @@ pub struct Handling {
     pub elsewhere: Elsewhere,
     /// How many elements a call is about to go through, if that may be many: then it is run by the lane.
     pub weigh: Option<Weigh>,
-    /// Whether a call may change the data, or what follows it: then CLIENT PAUSE WRITE holds it up.
-    pub may_change: MayChange,
+    /// The command's flags, or what a script says of itself instead.
+    pub flags_of: FlagsOf,
 }
 
 /// See [`Handling::weigh`]; called under the command's locks.
 pub type Weigh = fn(&Keyspace<'_>, &[&[u8]]) -> usize;
 
-/// See [`Handling::may_change`].
-pub type MayChange = fn(&Node, &Facts, &[&[u8]]) -> bool;
+/// See [`Handling::flags_of`].
+pub type FlagsOf = fn(&Node, &Facts, &[&[u8]]) -> Flags;
 
 /// Where a call is to be run, if not by this worker.
 pub type Elsewhere = fn(&Worker, &[&[u8]]) -> Option<Place>;
 
 const fn handling(run: Handler, locking: Locking) -> Handling {
-    Handling { run, locking, elsewhere: |_, _| None, weigh: None, may_change }
-}
-
-/// By the command's flags.
-pub fn may_change(_node: &Node, facts: &Facts, _argv: &[&[u8]]) -> bool {
-    facts.flags.contains(flag::WRITE) || facts.flags.contains(flag::MAY_REPLICATE)
+    Handling { run, locking, elsewhere: |_, _| None, weigh: None, flags_of: |_, facts, _| facts.flags }
 }
 
 /// What is locked before a handler runs.
@@ -137,9 +132,9 @@ pub const fn heavy(handling: Handling, weigh: Weigh) -> Handling {
     Handling { weigh: Some(weigh), ..handling }
 }
 
-/// A handler of which more than its flags tells whether it may change the data.
-pub const fn changing(handling: Handling, may_change: MayChange) -> Handling {
-    Handling { may_change, ..handling }
+/// A handler of scripts, which may say themselves what they do.
+pub const fn telling(handling: Handling, flags_of: FlagsOf) -> Handling {
+    Handling { flags_of, ..handling }
 }
 
 /// A handler that runs scripts.

@@ -15,10 +15,10 @@ use super::keyspace::Keyspace;
 use super::monitor;
 use super::node::Node;
 use super::plan::Plan;
-use super::session::Session;
+use super::session::{ClientHandle, Session};
 use super::settle::{self, Sink, TransactionRecord};
 use super::slowlog::{self, SlowCommand};
-use super::spec::{Facts, flag};
+use super::spec::{Facts, Flags, flag};
 use super::table::{Command, Lookup};
 use super::tracking;
 use super::worker::Worker;
@@ -58,9 +58,15 @@ impl<'a> Order<'a> {
         Some(Self { command, handling, argv, hash: None })
     }
 
-    /// Whether it may change the data.
+    /// The command's flags, or what a script says of itself instead.
+    pub(super) fn flags(&self, node: &Node) -> Flags {
+        (self.handling.flags_of)(node, self.command.facts, self.argv)
+    }
+
+    /// Whether it may change the data, or what follows it: then CLIENT PAUSE WRITE holds it up.
     pub(super) fn may_change(&self, node: &Node) -> bool {
-        (self.handling.may_change)(node, self.command.facts, self.argv)
+        let flags = self.flags(node);
+        flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE)
     }
 }
 
@@ -446,7 +452,12 @@ pub(super) fn run_in_script<'o>(
         count_error(worker, &error);
         reply.error(&error.0);
     }
-    count(worker, order, clock::monotonic_ns() - started, failed);
+    let elapsed = clock::monotonic_ns() - started;
+    count(worker, order, elapsed, failed);
+    if is_slow(worker, elapsed) {
+        // A script's commands have no client, as in Redis.
+        note_slow(worker, None, order, elapsed / 1000);
+    }
 }
 
 /// A reply has passed the client's hard output limit: the connection is closed without it, as Redis does. What the client does
@@ -653,10 +664,16 @@ pub fn account_waited(worker: &Worker, session: &Session, call: &BlockedCall, fa
 
 fn tell(worker: &Worker, session: &Session, order: &Order<'_>, elapsed: u64, failed: bool) {
     count(worker, order, elapsed, failed);
-    let slower_than = worker.node.config.get(Id::SlowlogLogSlowerThan);
-    if slower_than >= 0 && elapsed / 1000 >= slower_than as u64 {
-        note_slow(worker, session, order, elapsed / 1000);
+    if is_slow(worker, elapsed) {
+        note_slow(worker, Some(&session.handle), order, elapsed / 1000);
     }
+}
+
+/// Whether a command that took so many nanoseconds belongs into the slow log.
+#[inline]
+fn is_slow(worker: &Worker, elapsed_ns: u64) -> bool {
+    let slower_than = worker.node.config.get(Id::SlowlogLogSlowerThan);
+    slower_than >= 0 && elapsed_ns / 1000 >= slower_than as u64
 }
 
 /// Counts a command that has run.
@@ -677,7 +694,7 @@ fn count(worker: &Worker, order: &Order<'_>, elapsed_ns: u64, failed: bool) {
 }
 
 #[cold]
-fn note_slow(worker: &Worker, session: &Session, order: &Order<'_>, microseconds: u64) {
+fn note_slow(worker: &Worker, client: Option<&ClientHandle>, order: &Order<'_>, microseconds: u64) {
     if order.command.facts.flags.contains(flag::SKIP_SLOWLOG) {
         return;
     }
@@ -686,8 +703,8 @@ fn note_slow(worker: &Worker, session: &Session, order: &Order<'_>, microseconds
         unix_seconds: clock::unix_ms() / 1000,
         microseconds,
         arguments: slowlog::shorten(order.command.facts.name, order.argv),
-        address: session.handle.address.clone(),
-        name: session.handle.names.lock().name.clone(),
+        address: client.map(|client| client.address.clone()).unwrap_or_default(),
+        name: client.map(|client| client.names.lock().name.clone()).unwrap_or_default(),
     };
     worker.node.slowlog.note(slow, worker.node.config.get(Id::SlowlogMaxLen) as usize);
 }

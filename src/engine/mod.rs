@@ -50,7 +50,7 @@ pub mod worker;
 pub use args::Args;
 pub use blocking::{BlockRequest, TimeoutReply};
 pub use context::{
-    Call, Context, Handling, changing, heavy, keyed, keyed_alone, keyless, patterned, script, walking, whole,
+    Call, Context, Handling, heavy, keyed, keyed_alone, keyless, patterned, script, telling, walking, whole,
 };
 pub use effects::{Effects, Reach};
 pub use error::{CommandError, CommandResult, text};

@@ -149,6 +149,8 @@ pub struct Session {
     pub authenticated: bool,
     /// As whom, and what that user may do.
     pub login: Login,
+    /// Whether memory was short when its transaction began, so that scripts in it may not take more.
+    pub is_short_of_memory: bool,
     /// Whether the connection is to be closed when the reply has been sent.
     pub close: bool,
     /// Whether nothing more is sent before that: a reply was longer than the client's output limit.
@@ -388,6 +390,7 @@ impl Session {
             db: 0,
             authenticated,
             login: Login::default(),
+            is_short_of_memory: false,
             close: false,
             overflowed: false,
             reply_mode: ReplyMode::On,

@@ -20,7 +20,7 @@ use super::node::Node;
 use super::plan::Plan;
 use super::session::Session;
 use super::settle::{Sink, TransactionRecord};
-use super::spec::flag;
+use super::spec::{Flags, flag};
 use super::worker::Worker;
 use crate::base::clock;
 use crate::base::hash::hash as hash_of;
@@ -172,13 +172,17 @@ fn run(ctx: &mut Context<'_, '_>, queue: &Queue) -> CommandResult {
         queue.commands.iter().map(|command| command.iter().map(Vec::as_slice).collect()).collect();
     let orders: Vec<Order<'_>> = argvs.iter().filter_map(|argv| Order::of(node, argv)).collect();
     debug_assert_eq!(orders.len(), queue.commands.len(), "queued commands have been looked up before");
-    let denied = orders.iter().any(|order| order.command.facts.flags.contains(flag::DENYOOM));
-    if denied && !ctx.session.replays && !super::evict::make_room(ctx.worker) {
+    let flags: SmallVec<[Flags; 8]> = orders.iter().map(|order| order.flags(node)).collect();
+    let any = |bit| flags.iter().any(|flags| flags.contains(bit));
+    let has_scripts = || orders.iter().any(|order| *node.plan(order.command) == Plan::Script);
+    let may_take_memory = any(flag::DENYOOM) || has_scripts();
+    ctx.session.is_short_of_memory =
+        may_take_memory && !ctx.session.replays && !super::evict::make_room(ctx.worker);
+    if any(flag::DENYOOM) && ctx.session.is_short_of_memory {
         let reason = text::OUT_OF_MEMORY.trim_start_matches("OOM ");
         return Err(CommandError::new(format!("EXECABORT Transaction discarded because of: OOM {reason}")));
     }
-    let writes = orders.iter().any(|order| order.command.facts.flags.contains(flag::WRITE));
-    if writes
+    if any(flag::WRITE)
         && !ctx.session.replays
         && let Some(reason) = admission::write_refusal(node)
     {

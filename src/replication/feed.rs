@@ -107,6 +107,11 @@ impl Feed {
         self.stats.full.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Gives the history another id: who was cut off from it can't go on (DEBUG CHANGE-REPL-ID).
+    pub fn change_id(&self, id: String) {
+        self.state.lock().id = id;
+    }
+
     /// Has a replica go on with history `id` behind its first `place` bytes (PSYNC). False if that can't be done.
     pub fn resume(&self, link: &Arc<Link>, id: &[u8], place: u64) -> bool {
         let mut state = self.state.lock();

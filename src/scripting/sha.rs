@@ -6,9 +6,12 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The SHA1 of a script: forty lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sha([u8; 40]);
+pub struct Sha([u8; Sha::LEN]);
 
 impl Sha {
+    /// Characters of every one.
+    pub const LEN: usize = 40;
+
     /// The digest that a client names, in either case.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut digits: [u8; 40] = text.try_into().ok()?;

@@ -160,7 +160,11 @@ fn a_reply_beyond_the_limit_closes_the_connection_without_a_word() {
     let _turn = turn();
     let server = Server::start(&["--client-output-buffer-limit", "normal 100000 0 0"]);
     let mut client = server.client();
-    client.call(&["SETRANGE", "string", "99999", "x"]);
+    // 16 KB more than the limit count for none.
+    client.call(&["SETRANGE", "string", "100000", "x"]);
+    assert_eq!(server.client().call(&["STRLEN", "string"]).integer(), 100_001);
+    assert!(server.client().try_call(&["GET", "string"]).is_ok());
+    client.call(&["SETRANGE", "string", "119999", "x"]);
     // More elements than a worker goes through: it runs elsewhere.
     let members: Vec<String> = (0..30_000).map(|number| number.to_string()).collect();
     let add: Vec<&str> = ["SADD", "set"].into_iter().chain(members.iter().map(String::as_str)).collect();

@@ -11,6 +11,7 @@ use crate::config::{Id, parse_bytes};
 use crate::engine::acl;
 use crate::engine::error::echoed;
 use crate::engine::keyspace::idle_seconds;
+use crate::engine::node::random_id;
 use crate::engine::reload::{SnapshotReload, Source};
 use crate::engine::{
     Args, BlockRequest, Call, CommandError, CommandResult, Context, Handling, Row, TimeoutReply, text, whole,
@@ -26,6 +27,8 @@ const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "AOF-FLUSH-SLEEP <microseconds>",
     "    Wait so long before each write of the append-only file.",
+    "CHANGE-REPL-ID",
+    "    Give the replication history another id, so that replicas that were cut off need everything.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    As CONFIG REWRITE, but write every setting, even those with their default.",
     "DIGEST",
@@ -93,6 +96,10 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         (b"reload", 2..) => return reload(ctx, Source::Snapshot(reload_options(args)?)),
         (b"log", 3) => {
             log::warning!("DEBUG LOG: {}", String::from_utf8_lossy(args.at(2)));
+            ctx.reply.ok();
+        }
+        (b"change-repl-id", 2) => {
+            ctx.node.feed.change_id(random_id());
             ctx.reply.ok();
         }
         (b"object", 3 | 4) => return object(ctx, args),

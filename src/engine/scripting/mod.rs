@@ -17,9 +17,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use dashmap::DashMap;
 
 pub use libraries::{Catalog, KnownCatalog};
-pub use run::{
-    Invocation, elsewhere, elsewhere_loading, elsewhere_unknown, lock_everything, may_change, run,
-};
+pub use run::{Invocation, elsewhere, elsewhere_loading, elsewhere_unknown, flags_of, lock_everything, run};
 pub use running::{InterpreterBytes, Killed, RunningScript, Slot};
 
 use super::error::CommandError;

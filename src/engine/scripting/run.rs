@@ -18,7 +18,7 @@ use super::super::node::Node;
 use super::super::plan::Plan;
 use super::super::session::Session;
 use super::super::settle::TransactionRecord;
-use super::super::spec::{Facts, Group, flag};
+use super::super::spec::{Facts, Flags as CommandFlags, Group, flag};
 use super::super::table::Lookup;
 use super::super::worker::Worker;
 use super::Script;
@@ -91,7 +91,6 @@ pub fn run<'a>(
         now_us,
         may_write,
         is_short_of_memory,
-        obeys_disk: !is_block,
         replicates: true,
         told_slow: false,
         writes: false,
@@ -149,10 +148,13 @@ fn note_failed(ctx: &Context<'_, '_>, command: &[&[u8]]) {
 fn refuse_at_start(ctx: &Context<'_, '_>, call: &Invocation<'_, '_>) -> Result<bool, CommandError> {
     let node = ctx.node;
     let replays = ctx.session.replays;
-    let is_full = node.config.get(Id::MaxMemory) != 0
-        && !replays
-        && matches!(ctx.call, Call::Direct)
-        && !super::super::evict::make_room(ctx.worker);
+    let is_full = match ctx.call {
+        Call::Direct => {
+            node.config.get(Id::MaxMemory) != 0 && !replays && !super::super::evict::make_room(ctx.worker)
+        }
+        // It has been looked for before the locks were taken.
+        _ => ctx.session.is_short_of_memory,
+    };
     let Some(flags) = call.flags else { return Ok(is_full) };
     let writes = !flags.contains(Flags::NO_WRITES);
     let allows = flags.contains(Flags::ALLOW_OOM) || !writes;
@@ -228,10 +230,14 @@ pub fn lock_everything(ctx: &mut Context<'_, '_>) -> bool {
     !ctx.session.deferred && ctx.session.parking.is_none()
 }
 
-/// Whether a script or function may change the data, by what it says of itself; if it says nothing, by the command's flags.
-pub fn may_change(facts: &Facts, flags: Option<Flags>) -> bool {
-    let by_command = || facts.flags.contains(flag::WRITE) || facts.flags.contains(flag::MAY_REPLICATE);
-    flags.map_or_else(by_command, |flags| !flags.contains(Flags::NO_WRITES))
+/// The flags of a call of a script or function: by what it says of itself; if it says nothing, the command's.
+pub fn flags_of(facts: &Facts, told: Option<Flags>) -> CommandFlags {
+    let Some(told) = told else { return facts.flags };
+    let writes = if told.contains(Flags::NO_WRITES) { 0 } else { flag::WRITE };
+    let takes_memory = !told.contains(Flags::ALLOW_OOM) && !told.contains(Flags::NO_WRITES);
+    let takes_memory = if takes_memory { flag::DENYOOM } else { 0 };
+    let kept = facts.flags.0 & !(flag::WRITE | flag::DENYOOM | flag::MAY_REPLICATE);
+    CommandFlags(kept | writes | takes_memory)
 }
 
 /// Where a library is to be loaded, if not here: it may take long, and its functions may keep state.
@@ -309,8 +315,6 @@ struct Caller<'c, 'h> {
     now_us: i64,
     may_write: bool,
     is_short_of_memory: bool,
-    /// Whether a failing disk refuses its writes; within EXEC that has been looked at before.
-    obeys_disk: bool,
     /// Whether writes go into the journal (redis.set_repl), to one of its readers at least.
     replicates: bool,
     told_slow: bool,
@@ -432,7 +436,6 @@ impl Caller<'_, '_> {
         }
         let writes = flags.contains(flag::WRITE) || flags.contains(flag::MAY_REPLICATE);
         if flags.contains(flag::WRITE)
-            && self.obeys_disk
             && !self.session.replays
             && let Some(reason) = admission::write_refusal(self.node)
         {

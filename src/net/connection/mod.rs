@@ -264,7 +264,10 @@ impl Connection {
     fn run_batches(&mut self) -> Stop {
         self.borrow_reply();
         let limit_bytes = self.worker.node.config.output_limit(self.class()).hard_bytes as usize;
-        let left = if limit_bytes == 0 { usize::MAX } else { limit_bytes.saturating_sub(self.unsent_bytes) };
+        let left = match limit_bytes {
+            0 => usize::MAX,
+            limit => (limit + self.free_bytes()).saturating_sub(self.unsent_bytes),
+        };
         self.reply.set_bytes_max(left);
         let stats = &self.worker.stats;
         let (busy_ns, processed) = (stats.busy_ns.get(), stats.processed.get());

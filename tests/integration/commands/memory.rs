@@ -156,3 +156,45 @@ fn messages_leave_no_memory_behind() {
     }
     eventually("buffers are given back", || used(&mut client) < before + 1_000_000);
 }
+
+/// What Redis 7.2 answers: a script that says nothing of itself is refused at the command that it may not run, one that does
+/// with the whole transaction.
+#[test]
+fn scripts_in_a_transaction_obey_what_refuses_writes() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let mut other = server.client();
+    let plain = ["EVAL", "return redis.call('SET', 'x', '1')", "0"];
+    let telling = ["EVAL", "#!lua\nreturn redis.call('SET', 'x', '1')", "0"];
+    let reads = ["EVAL", "#!lua flags=no-writes\nreturn 1", "0"];
+    let mut exec = |script: &[&str], setting: &str, value: &str, usual: &str| {
+        client.call(&["MULTI"]);
+        assert_eq!(client.call(script).text(), "QUEUED");
+        other.call(&["CONFIG", "SET", setting, value]);
+        let reply = client.call(&["EXEC"]);
+        other.call(&["CONFIG", "SET", setting, usual]);
+        reply
+    };
+    for (setting, value, usual, error) in [
+        ("maxmemory", "1", "0", "OOM command not allowed when used memory > 'maxmemory'."),
+        ("min-replicas-to-write", "1", "0", "NOREPLICAS Not enough good replicas to write."),
+    ] {
+        let reply = exec(&plain, setting, value, usual);
+        assert!(matches!(&reply.items()[0], Reply::Error(text) if text.starts_with(error)), "{reply:?}");
+        let reply = exec(&telling, setting, value, usual);
+        assert!(reply.is_error(&format!("EXECABORT Transaction discarded because of: {error}")), "{reply:?}");
+        assert_eq!(exec(&reads, setting, value, usual).items(), [Reply::Integer(1)]);
+    }
+    assert_eq!(other.call(&["EXISTS", "x"]), Reply::Integer(0));
+}
+
+#[test]
+fn nothing_is_queued_without_memory() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    client.call(&["CONFIG", "SET", "maxmemory", "1"]);
+    client.call(&["MULTI"]);
+    assert!(client.call(&["PING"]).is_error("OOM command not allowed when used memory > 'maxmemory'."));
+    assert!(client.call(&["EXEC"]).is_error("EXECABORT Transaction discarded because of previous errors."));
+    assert_eq!(client.call(&["PING"]).text(), "PONG");
+}
