@@ -520,6 +520,14 @@ impl<'a> Keyspace<'a> {
         }
     }
 
+    /// As [`Keyspace::look`], but nobody is told of a miss (OBJECT).
+    pub fn look_quietly(&self, key: &[u8]) -> Option<&Entry> {
+        let found = self.peek(key);
+        let counter = if found.is_some() { &self.effects.hits } else { &self.effects.misses };
+        counter.set(counter.get() + 1);
+        found
+    }
+
     fn miss(&self, key: &[u8]) {
         self.effects.misses.set(self.effects.misses.get() + 1);
         if self.tells_misses {

@@ -18,7 +18,7 @@ const LFU: &str = "ERR An LFU maxmemory policy is selected, idle time not tracke
 
 /// OBJECT ENCODING key
 pub(super) fn encoding<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let name = ctx.keys.look(args.at(2)).map(encoding_of);
+    let name = ctx.keys.look_quietly(args.at(2)).map(encoding_of);
     ctx.reply.bulk_or_null(name.map(str::as_bytes));
     Ok(())
 }
@@ -39,7 +39,7 @@ pub fn encoding_of(entry: &Entry) -> &'static str {
 
 /// OBJECT FREQ key
 pub(super) fn freq<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let Some(entry) = ctx.keys.look(args.at(2)) else {
+    let Some(entry) = ctx.keys.look_quietly(args.at(2)) else {
         ctx.reply.null();
         return Ok(());
     };
@@ -53,7 +53,7 @@ pub(super) fn freq<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResu
 
 /// OBJECT IDLETIME key
 pub(super) fn idletime<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
-    let Some(entry) = ctx.keys.look(args.at(2)) else {
+    let Some(entry) = ctx.keys.look_quietly(args.at(2)) else {
         ctx.reply.null();
         return Ok(());
     };
@@ -69,7 +69,7 @@ pub(super) fn idletime<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> Command
 pub(super) fn refcount<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let config = &ctx.node.config;
     let shares = config.get(Id::MaxMemory) == 0 || !Policy::of(config).looks_at_access();
-    match ctx.keys.look(args.at(2)).map(Entry::value) {
+    match ctx.keys.look_quietly(args.at(2)).map(Entry::value) {
         None => ctx.reply.null(),
         Some(ValueRef::Integer(number)) if shares && (0..SHARED_INTEGERS).contains(&number) => {
             ctx.reply.integer(SHARED_COUNT);
