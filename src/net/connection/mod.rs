@@ -266,7 +266,7 @@ impl Connection {
         let limit_bytes = self.worker.node.config.output_limit(self.class()).hard_bytes as usize;
         let left = match limit_bytes {
             0 => usize::MAX,
-            limit => (limit + self.free_bytes()).saturating_sub(self.unsent_bytes),
+            limit => limit.max(self.free_bytes()).saturating_sub(self.unsent_bytes),
         };
         self.reply.set_bytes_max(left);
         let stats = &self.worker.stats;

@@ -13,7 +13,7 @@ use crate::resp::{Reply, Segment};
 
 /// Rounds of sending to a replica before others have their turn.
 const FEEDS_PER_TURN: usize = 16;
-/// What ordinary clients may leave unread besides their limit: Redis 7.2 does not count its first buffer of so many bytes.
+/// What ordinary clients may leave unread whatever their limit: in Redis 7.2 so much stands in a buffer that does not count.
 const UNCOUNTED_BYTES: usize = 16 * 1024;
 /// Pieces in one vectored write.
 const PIECES_MAX: usize = 64;
@@ -147,7 +147,7 @@ impl Connection {
     pub(super) fn within_output_limit(&mut self) -> bool {
         let limit = self.worker.node.config.output_limit(self.class());
         let bytes = (self.unsent_bytes + self.session.handle.mail_bytes()) as i64;
-        if !self.passes(&limit, bytes - self.free_bytes() as i64) {
+        if bytes <= self.free_bytes() as i64 || !self.passes(&limit, bytes) {
             return true;
         }
         let handle = &self.session.handle;
@@ -159,7 +159,7 @@ impl Connection {
         false
     }
 
-    /// Bytes of replies that count for no limit.
+    /// So many bytes pass no limit.
     pub(super) fn free_bytes(&self) -> usize {
         if self.class() == ClientClass::Normal { UNCOUNTED_BYTES } else { 0 }
     }
