@@ -156,6 +156,13 @@ pub fn settle_thread() {
     fold(sum);
 }
 
+/// Does the work of a thread that ends with it: what it had counted and not told would be lost.
+pub fn told_at_end<R>(work: impl FnOnce() -> R) -> R {
+    let result = work();
+    settle_thread();
+    result
+}
+
 // SAFETY: (1) every call is handed to mimalloc unchanged, which upholds the contract of `GlobalAlloc`;
 // (2) `count` neither allocates nor unwinds: it touches a const-initialised `Cell` and an atomic.
 unsafe impl GlobalAlloc for CountingAllocator {
@@ -221,6 +228,15 @@ mod tests {
         {
             assert_eq!(class_size(size), class, "class of {size}");
         }
+    }
+
+    #[test]
+    fn a_thread_that_ends_has_told_what_it_took() {
+        let allocate = || (vec![1_u8; 5000], DELTA.get());
+        let ((_, untold), left) =
+            std::thread::spawn(move || (told_at_end(allocate), DELTA.get())).join().unwrap();
+        assert!(untold >= 5000, "{untold}");
+        assert_eq!(left, 0);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::node::{Node, random_id};
 use super::session::{ClientHandle, Session};
-use crate::base::{clock, log};
+use crate::base::{alloc, clock, log};
 use crate::config::{ClientClass, Id};
 use crate::replication::{Link, Outlet, Stage};
 use crate::store::Mode;
@@ -95,7 +95,9 @@ fn start(node: &Arc<Node>) {
         return;
     }
     let own = node.clone();
-    if let Err(error) = std::thread::Builder::new().name("feed".into()).spawn(move || run(&own)) {
+    if let Err(error) =
+        std::thread::Builder::new().name("feed".into()).spawn(move || alloc::told_at_end(move || run(&own)))
+    {
         log::warning!("Can't feed replicas: no thread: {error}");
         node.feeder.runs.store(false, Ordering::Release);
         node.feed.links().iter().for_each(|link| link.lose());

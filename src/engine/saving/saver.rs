@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::state::{History, Job, State};
 use super::wishes::next_job;
 use super::{Failure, Saving};
-use crate::base::{affinity, clock, log, priority};
+use crate::base::{affinity, alloc, clock, log, priority};
 use crate::config::Id;
 use crate::engine::node::Node;
 use crate::engine::reload;
@@ -27,7 +27,7 @@ impl Saving {
         let spawned = std::thread::Builder::new()
             .name("saver".into())
             .stack_size(STACK_BYTES)
-            .spawn(move || worker.saving.work(&worker, job));
+            .spawn(move || alloc::told_at_end(move || worker.saving.work(&worker, job)));
         if let Err(error) = spawned {
             log::warning!("Can't save in background: no thread: {error}");
             state.running = None;

@@ -27,7 +27,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::base::latency::LatencyMonitor;
-use crate::base::{affinity, clock, log, os_error};
+use crate::base::{affinity, alloc, clock, log, os_error};
 use crate::journal::{Journal, Merger, Reader};
 
 /// Begins an increment: the length of the one before it follows.
@@ -231,11 +231,11 @@ impl Log {
             let same = cpus.clone();
             threads.push(named("aof-write").spawn(move || {
                 bind(cpus);
-                one.write_loop();
+                alloc::told_at_end(move || one.write_loop());
             })?);
             threads.push(named("aof-sync").spawn(move || {
                 bind(same);
-                other.sync_loop();
+                alloc::told_at_end(move || other.sync_loop());
             })?);
         }
         Ok(())
