@@ -11,7 +11,7 @@ use crate::engine::{
     Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, keyless, script, telling,
 };
 use crate::scripting::shebang::script_header;
-use crate::scripting::{Interpreter, Sha, sha1_hex};
+use crate::scripting::{Failure, Interpreter, Sha, sha1_hex};
 
 /// The rows of this family.
 pub static COMMANDS: &[Row<Handling>] = &[
@@ -96,7 +96,11 @@ fn run<'a>(
     };
     let result =
         scripting::run(ctx, &call, args.from(0), prepare, |interpreter, host, reply| match dialogue {
-            None => interpreter.run(&source.sha, keys, arguments, host, reply),
+            None => {
+                // It has been forgotten again if SCRIPT FLUSH came in between.
+                prepare(interpreter).map_err(|text| Failure { text, counted: false })?;
+                interpreter.run(&source.sha, keys, arguments, host, reply)
+            }
             Some(mut dialogue) => {
                 let script = (&source.sha, &*source.text);
                 interpreter.debug(script, (keys, arguments), host, &mut dialogue, reply)

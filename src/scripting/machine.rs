@@ -29,6 +29,8 @@ pub const INSTRUCTIONS_BETWEEN_QUESTIONS: u32 = 50_000;
 pub const STACK_BYTES: usize = 4 << 20;
 /// Runs between two steps of the collector that are not caused by allocation.
 const RUNS_PER_STEP: u32 = 50;
+/// A state is not collected whole while it has allocated less.
+const COLLECT_BYTES_MIN: usize = 8 << 20;
 /// A reply buffer greater than this is not kept.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// The first byte of bytecode.
@@ -167,6 +169,8 @@ pub(super) struct Machine {
     free: Vec<usize>,
     last: usize,
     runs: u32,
+    /// A state that has allocated more is collected whole after a run.
+    collect_above_bytes: usize,
 }
 
 impl Machine {
@@ -183,7 +187,17 @@ impl Machine {
         values.raw_set(HANDLER, &handler)?;
         values.raw_set(GLOBALS, &sandbox.globals)?;
         let home = Home::new(&sandbox.lua, &values)?;
-        Ok(Self { sandbox, shared, handler, home, values, free: Vec::new(), last: RAISED, runs: 0 })
+        Ok(Self {
+            sandbox,
+            shared,
+            handler,
+            home,
+            values,
+            free: Vec::new(),
+            last: RAISED,
+            runs: 0,
+            collect_above_bytes: COLLECT_BYTES_MIN,
+        })
     }
 
     /// Keeps a function that is to be run, and returns its place.
@@ -322,6 +336,11 @@ impl Machine {
             // Neither can fail but for want of memory, which the next script will report.
             let _ = self.sandbox.sweep.call::<()>(());
             let _ = self.lua().gc_step();
+        }
+        if self.memory_bytes() > self.collect_above_bytes {
+            // What a script leaves behind would count as the server's memory, and keys be evicted for it.
+            let _ = self.lua().gc_collect();
+            self.collect_above_bytes = (2 * self.memory_bytes()).max(COLLECT_BYTES_MIN);
         }
         if let Some(thrown) = self.shared.panic.take() {
             panic::resume_unwind(thrown);

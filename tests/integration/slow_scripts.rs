@@ -166,3 +166,34 @@ fn what_a_script_finds_expired_is_logged_in_any_case() {
         run(&mut client, "DEL key");
     }
 }
+
+#[test]
+fn what_a_script_leaves_behind_evicts_nothing() {
+    let server = Server::start(&["--maxmemory", "400mb", "--maxmemory-policy", "allkeys-lru"]);
+    let mut client = server.client();
+    client.call(&["SET", "key", "1"]);
+    let script = "local s = string.rep('x', 60 * 1024 * 1024) return #s";
+    assert_eq!(client.call(&["EVAL", script, "0"]).integer(), 60 << 20);
+    assert_eq!(client.call(&["SET", "new", "1"]).text(), "OK");
+    assert_eq!(client.call(&["EXISTS", "key", "new"]).integer(), 2);
+    let page = client.call(&["INFO", "memory"]).text();
+    let used = page.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+    assert!(used.trim().parse::<usize>().unwrap() < 20 << 20, "{used}");
+}
+
+#[test]
+fn a_script_is_run_whoever_forgets_scripts() {
+    let server = Server::start(&["--server-threads", "2"]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = server.client();
+            (0..3000).for_each(|_| assert_eq!(client.call(&["SCRIPT", "FLUSH"]).text(), "OK"));
+        });
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut client = server.client();
+                (0..3000).for_each(|_| assert_eq!(client.call(&["EVAL", "return 7", "0"]).integer(), 7));
+            });
+        }
+    });
+}

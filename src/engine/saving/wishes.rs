@@ -106,7 +106,8 @@ impl Saving {
     /// which makes it before it replies.
     pub fn flushed(&self, node: &Arc<Node>) -> bool {
         let mut state = self.state.lock();
-        if matches!(state.running, Some((Job::Snapshot, _))) {
+        // One that a client waits for (SAVE) is of the time before.
+        if matches!(state.running, Some((Job::Snapshot, _))) && state.waiting[0].is_empty() {
             self.progress.lock().stop.store(true, Ordering::Relaxed);
         }
         let saves = !node.config.text(Id::Save).is_empty();
