@@ -149,7 +149,7 @@ fn wrong_pauses_are_refused() {
         ("CLIENT PAUSE 10 READ", "ERR CLIENT PAUSE mode must be WRITE or ALL"),
         (
             "CLIENT PAUSE 1 WRITE x",
-            "ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP.",
+            "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.",
         ),
     ] {
         assert_eq!(client.call(&words(command)), Reply::Error(reason.into()), "{command}");
