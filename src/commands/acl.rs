@@ -61,16 +61,6 @@ the Redis configuration.";
 /// How much of a name that nobody knows is told back.
 const SHOWN_BYTES_MAX: usize = 128;
 
-/// What Redis says to a subcommand with too many arguments.
-fn wrong_count(args: Args<'_>) -> CommandError {
-    let name = echoed(args.at(1), SHOWN_BYTES_MAX);
-    CommandError::of(&[
-        &"ERR unknown subcommand or wrong number of arguments for '",
-        &name,
-        &"'. Try ACL HELP.",
-    ])
-}
-
 /// ACL CAT [category]
 fn cat<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let names: Vec<&str> = match *args.from(2) {
@@ -82,7 +72,7 @@ fn cat<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
                 return Err(CommandError::of(&[&"ERR Unknown category '", &name, &"'"]));
             }
         },
-        _ => return Err(wrong_count(args)),
+        _ => return Err(args.wrong_subcommand()),
     };
     ctx.reply.array(names.len());
     names.iter().for_each(|name| ctx.reply.bulk(name.as_bytes()));
@@ -228,7 +218,7 @@ fn generate_password<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandRe
     let bits = match args.len() {
         2 => 256,
         3 => args.integer(2)?,
-        _ => return Err(wrong_count(args)),
+        _ => return Err(args.wrong_subcommand()),
     };
     if !(1..=BITS_MAX).contains(&bits) {
         return Err(CommandError::new(format!(
@@ -253,7 +243,7 @@ fn log<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
             return Ok(());
         }
         3 => usize::try_from(args.integer(2)?).unwrap_or(0),
-        _ => return Err(wrong_count(args)),
+        _ => return Err(args.wrong_subcommand()),
     };
     let entries = ctx.node.acl.log.latest(count);
     ctx.reply.array(entries.len());

@@ -334,7 +334,7 @@ fn reply<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 fn unblock<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     if args.len() > 4 {
-        return Err(too_many(args));
+        return Err(args.wrong_subcommand());
     }
     let error = match args.get(3) {
         None => None,
@@ -352,15 +352,6 @@ fn unblock<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     Ok(())
 }
 
-fn too_many(args: Args<'_>) -> CommandError {
-    let of = echoed(args.at(1), usize::MAX);
-    CommandError::of(&[
-        &"ERR unknown subcommand or wrong number of arguments for '",
-        &of,
-        &"'. Try CLIENT HELP.",
-    ])
-}
-
 fn on_or_off(args: Args<'_>) -> Result<bool, CommandError> {
     match (args.is(2, "ON"), args.is(2, "OFF")) {
         (false, false) => Err(text::SYNTAX.into()),
@@ -375,7 +366,7 @@ fn pause<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         4 if args.is(3, "WRITE") => Paused::Writes,
         4 if args.is(3, "ALL") => Paused::Everything,
         4 => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".into()),
-        _ => return Err(too_many(args)),
+        _ => return Err(args.wrong_subcommand()),
     };
     let timeout_ms = args.integer(2).map_err(|_| text::TIMEOUT_NOT_INTEGER)?;
     if let Some(ends_ms) = deadline_from_milliseconds(timeout_ms, clock::unix_ms())? {

@@ -7,7 +7,6 @@ use crate::base::glob::{self, Case};
 use crate::config::Id;
 use crate::engine::acl;
 use crate::engine::errand::Place;
-use crate::engine::error::echoed;
 use crate::engine::scripting::libraries::{self, Catalog, Drafts, LOAD_TIME_MAX, Library, LibraryFunction};
 use crate::engine::scripting::{self, Invocation, elsewhere_loading};
 use crate::engine::spec::{Facts, Flags};
@@ -129,7 +128,7 @@ fn delete<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
 /// Threads forget what they have loaded when they next run a script, whichever is said.
 fn flush<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     if args.len() > 3 {
-        return Err(wrong_subcommand(args));
+        return Err(args.wrong_subcommand());
     }
     if args.len() == 3 && !args.is(2, "SYNC") && !args.is(2, "ASYNC") {
         return Err("ERR FUNCTION FLUSH only supports SYNC|ASYNC option".into());
@@ -140,14 +139,6 @@ fn flush<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     })?;
     ctx.reply.ok();
     Ok(())
-}
-
-fn wrong_subcommand(args: Args<'_>) -> CommandError {
-    CommandError::of(&[
-        &"ERR unknown subcommand or wrong number of arguments for '",
-        &echoed(args.at(1), usize::MAX),
-        &"'. Try FUNCTION HELP.",
-    ])
 }
 
 /// FUNCTION DUMP
@@ -183,7 +174,7 @@ impl Policy {
 /// FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE]
 fn restore<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     if args.len() > 4 {
-        return Err(wrong_subcommand(args));
+        return Err(args.wrong_subcommand());
     }
     let (node, policy) = (ctx.node, Policy::parse(args)?);
     if leave(ctx) {

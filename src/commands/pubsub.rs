@@ -5,9 +5,8 @@
 
 use std::collections::HashSet;
 
-use crate::engine::error::echoed;
 use crate::engine::session::{Session, Subscriptions};
-use crate::engine::{Args, Call, CommandError, CommandResult, Context, Handling, Node, Row, keyless};
+use crate::engine::{Args, Call, CommandResult, Context, Handling, Node, Row, keyless};
 use crate::pubsub::Space;
 use crate::resp::Reply;
 
@@ -225,11 +224,7 @@ fn shard_channels<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResul
 
 fn list_channels(ctx: &mut Context<'_, '_>, args: Args<'_>, space: Space) -> CommandResult {
     if args.len() > 3 {
-        return Err(CommandError::of(&[
-            &"ERR unknown subcommand or wrong number of arguments for '",
-            &echoed(args.at(1), usize::MAX),
-            &"'. Try PUBSUB HELP.",
-        ]));
+        return Err(args.wrong_subcommand());
     }
     let channels = ctx.node.pubsub.channels(space, args.get(2));
     ctx.reply.array(channels.len());

@@ -1,6 +1,6 @@
 //! A command's arguments, as slices of the read buffer.
 
-use super::error::{CommandError, text};
+use super::error::{CommandError, echoed, text};
 use crate::base::number;
 
 /// The arguments of one command, its name at index 0. The arity has been checked before a handler sees them, so indices below
@@ -32,6 +32,18 @@ impl<'a> Args<'a> {
     #[inline]
     pub fn from(self, index: usize) -> &'a [&'a [u8]] {
         self.0.get(index..).unwrap_or_default()
+    }
+
+    /// What Redis 7.2 says to a subcommand that it does not know, or with more arguments than it takes.
+    pub fn wrong_subcommand(self) -> CommandError {
+        const SHOWN_BYTES_MAX: usize = 128;
+        CommandError::of(&[
+            &"ERR unknown subcommand or wrong number of arguments for '",
+            &echoed(self.at(1), SHOWN_BYTES_MAX),
+            &"'. Try ",
+            &echoed(self.at(0), usize::MAX).to_ascii_uppercase(),
+            &" HELP.",
+        ])
     }
 
     /// Whether the argument at `index` is this word, in any case.

@@ -97,7 +97,11 @@ pub fn parse(
         }
         _ => None,
     };
-    let reads_input = arguments.pop_if(|last| last == b"-").is_some();
+    let mut reads_input = arguments.pop_if(|last| last == b"-").is_some();
+    if file.is_none() && arguments.first().is_some_and(|first| first == b"-") {
+        arguments.remove(0);
+        reads_input = true;
+    }
     let variable = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_vec()));
     let environment = environment.into_iter().filter_map(variable).collect();
     Invocation::Run(Sources { file, reads_input, flags: arguments, environment })
@@ -166,6 +170,7 @@ mod tests {
         check(&["--bind", "a", "b"], None, &["--bind", "a", "b"]);
         check(&["-p", "1"], None, &["-p", "1"]);
         check(&["a.conf", "--port", "1", "-"], Some("a.conf"), &["--port", "1"]);
+        check(&["-", "--hz", "20"], None, &["--hz", "20"]);
         let Invocation::Run(sources) = invocation(&["-"]) else { panic!("a server") };
         assert!(sources.reads_input && sources.file.is_none());
         assert!(matches!(invocation(&["--check-system"]), Invocation::CheckSystem));

@@ -9,7 +9,6 @@ use crate::base::{crash, log};
 use crate::commands::generic::object::encoding_of;
 use crate::config::{Id, parse_bytes};
 use crate::engine::acl;
-use crate::engine::error::echoed;
 use crate::engine::keyspace::idle_seconds;
 use crate::engine::node::random_id;
 use crate::engine::reload::{SnapshotReload, Source};
@@ -118,11 +117,7 @@ fn debug<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         (b"set-skip-checksum-validation", 3) => switch(ctx.reply, args, &ctx.node.skips_checksums),
         (b"sleep", 3) => sleep(ctx, args),
         _ => {
-            return Err(CommandError::of(&[
-                &"ERR unknown subcommand or wrong number of arguments for '",
-                &echoed(args.at(1), usize::MAX),
-                &"'. Try DEBUG HELP.",
-            ]));
+            return Err(args.wrong_subcommand());
         }
     }
     Ok(())
@@ -205,11 +200,7 @@ fn reply_buffer(ctx: &mut Context<'_, '_>, args: Args<'_>) -> CommandResult {
             args.integer(3)?;
         }
     } else if !args.is(2, "RESIZING") {
-        return Err(CommandError::of(&[
-            &"ERR unknown subcommand or wrong number of arguments for '",
-            &echoed(args.at(1), usize::MAX),
-            &"'. Try DEBUG HELP.",
-        ]));
+        return Err(args.wrong_subcommand());
     }
     ctx.reply.ok();
     Ok(())

@@ -1,6 +1,6 @@
 //! XGROUP: consumer groups and their consumers.
 
-use super::options::{self, id, no_group_for_key, wrong_subcommand};
+use super::options::{self, id, no_group_for_key};
 use crate::config::keyspace_events as event;
 use crate::engine::{Args, CommandError, CommandResult, Context, Editor, Reach};
 use crate::value::Stream;
@@ -56,7 +56,7 @@ impl Options {
                 };
                 index += 2;
             } else {
-                return Err(wrong_subcommand(args));
+                return Err(args.wrong_subcommand());
             }
         }
         Ok(options)
@@ -100,7 +100,7 @@ pub fn create<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
         return Err(KEY_NEEDED.into());
     }
     if args.len() > CREATE_ARGUMENTS_MAX {
-        return Err(wrong_subcommand(args));
+        return Err(args.wrong_subcommand());
     }
     let reach = if stream.is_none() { Reach::Everyone } else { Reach::Listeners };
     let last_id = position(args.at(4), stream.as_deref())?;
@@ -118,7 +118,7 @@ pub fn setid<'a>(ctx: &mut Context<'_, 'a>, args: Args<'a>) -> CommandResult {
     let options = Options::parse(args, false)?;
     let mut stream = existing_group(ctx, args)?;
     if args.len() > SETID_ARGUMENTS_MAX {
-        return Err(wrong_subcommand(args));
+        return Err(args.wrong_subcommand());
     }
     // Only here are `-` and `+` identifiers, too.
     let last_id = match args.at(4) {

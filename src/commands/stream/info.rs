@@ -1,6 +1,6 @@
 //! XINFO: what a stream, its groups and their consumers are like.
 
-use super::options::{self, no_group_for_key, write_entries, write_entry, write_id, wrong_subcommand};
+use super::options::{self, no_group_for_key, write_entries, write_entry, write_id};
 use crate::engine::{Args, CommandError, CommandResult, Context, text};
 use crate::resp::Reply;
 use crate::value::Stream;
@@ -39,7 +39,7 @@ fn full_count(args: Args<'_>) -> Result<Option<usize>, CommandError> {
         6 if args.is(3, "FULL") && args.is(4, "COUNT") => {
             Ok(Some(usize::try_from(args.integer(5)?).unwrap_or(FULL_COUNT)))
         }
-        _ => Err(wrong_subcommand(args)),
+        _ => Err(args.wrong_subcommand()),
     }
 }
 

@@ -10,9 +10,6 @@ use crate::value::stream::{Entry, Group, Nack, StreamId};
 /// An argument is no identifier.
 const INVALID_ID: &str = "ERR Invalid stream ID specified as stream command argument";
 
-/// Most bytes of an argument that an error text repeats.
-const SHOWN_BYTES_MAX: usize = 128;
-
 /// An identifier; `missing_seq` stands for a sequence number that is not given.
 pub fn id(argument: &[u8], missing_seq: u64) -> Result<StreamId, CommandError> {
     StreamId::parse(argument, missing_seq).ok_or(INVALID_ID.into())
@@ -81,17 +78,6 @@ pub fn no_group_for_key(key: &[u8], group: &[u8]) -> CommandError {
         &"' for key name '",
         &shown(key),
         &"'",
-    ])
-}
-
-/// A subcommand with options that it does not have.
-pub fn wrong_subcommand(args: Args<'_>) -> CommandError {
-    CommandError::of(&[
-        &"ERR unknown subcommand or wrong number of arguments for '",
-        &echoed(args.at(1), SHOWN_BYTES_MAX),
-        &"'. Try ",
-        &shown(args.at(0)).to_ascii_uppercase(),
-        &" HELP.",
     ])
 }
 
